@@ -1,0 +1,7 @@
+"""DPT Depth for ComfyUI: what the host looks for, and nothing else."""
+
+from .nodes import comfy_entrypoint
+
+WEB_DIRECTORY = "web"
+
+__all__ = ["WEB_DIRECTORY", "comfy_entrypoint"]

@@ -1,0 +1,144 @@
+"""Declarative renaming: one table per key layout turns its names into the common ones.
+
+A rule's pattern may hold lists in braces, which expand side by side like a shell's
+(``norm.{weight,bias}`` stands for two keys), and one-word fields such as ``{index}``,
+which are filled from each row of the block table. A pattern with fields therefore stands
+for one key per block. Every key of a file must meet a rule and every rule its keys.
+"""
+
+import itertools
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..errors import CheckpointError
+
+Operation = Callable[..., "Tensor | tuple[Tensor, ...]"]
+Row = Mapping[str, object]  # the fields of one block: {"index": 7, "stage": 2, "block": 1}
+
+_LIST = re.compile(r"\{([^{}]*,[^{}]*)\}")
+_FIELD = re.compile(r"\{\w+\}")
+
+
+def _same(tensor: Tensor) -> Tensor:
+    return tensor
+
+
+@dataclass(frozen=True)
+class Rule:
+    """From one key or several to one or several; no target means that the key is unused.
+
+    `operation` takes the source tensors and gives the target tensors (by default the one
+    as it is). An `optional` rule may go without its keys; when some of a rule's several
+    sources are there, all must be.
+    """
+
+    source: str | tuple[str, ...]
+    target: str | tuple[str, ...] | None
+    operation: Operation = _same
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class _Move:
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+    operation: Operation
+    optional: bool
+
+
+def convert(
+    tensors: dict[str, Tensor], rules: Sequence[Rule], rows: Sequence[Row], file: str
+) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Rename (and split, merge, reshape) every tensor; `tensors` is emptied on the way.
+
+    Returns:
+        The converted tensors, and for each converted name the original it came from.
+
+    Raises:
+        CheckpointError: a key meets no rule, or a rule lacks its key; the message names it.
+    """
+    moves = [move for rule in rules for move in _expand(rule, rows)]
+    known = {key for move in moves for key in move.sources}
+    unknown = [key for key in tensors if key not in known]
+    if unknown:
+        raise CheckpointError(
+            f"{file} holds keys that this kind of model does not have: {_few(unknown)}. "
+            "It may be another model built on the same parts; use the original checkpoint."
+        )
+    moves = [move for move in moves if not _absent(move, tensors)]
+    missing = [key for move in moves for key in move.sources if key not in tensors]
+    if missing:
+        raise CheckpointError(
+            f"{file} lacks keys that this kind of model needs: {_few(missing)}. "
+            "The file is incomplete; download or export it again."
+        )
+    converted: dict[str, Tensor] = {}
+    origin: dict[str, str] = {}
+    for move in moves:
+        parts = [tensors.pop(key) for key in move.sources]
+        if not move.targets:
+            continue
+        try:
+            result = move.operation(*parts)
+        except (RuntimeError, IndexError, ValueError) as error:
+            shapes = ", ".join(
+                f"{k} {tuple(p.shape)}" for k, p in zip(move.sources, parts, strict=True)
+            )
+            raise CheckpointError(f"{file} has weights of a wrong shape: {shapes}.") from error
+        values = result if isinstance(result, tuple) else (result,)
+        for target, value in zip(move.targets, values, strict=True):
+            converted[target] = value
+            origin[target] = " + ".join(move.sources)
+    return converted, origin
+
+
+def expand_lists(pattern: str) -> list[str]:
+    """Every name that a pattern's ``{a,b}`` lists stand for, in order."""
+    parts = [part.split(",") if i % 2 else [part] for i, part in enumerate(_LIST.split(pattern))]
+    return ["".join(choice) for choice in itertools.product(*parts)]
+
+
+def count_blocks(keys: Iterable[str], pattern: str, file: str) -> int:
+    """How many blocks there are: `pattern`'s one group is the index, which must run 0, 1, 2…
+
+    Raises:
+        CheckpointError: an index in the middle is missing.
+    """
+    found = {int(match[1]) for key in keys if (match := re.match(pattern, key))}
+    missing = next((i for i in range(len(found)) if i not in found), None)
+    if missing is not None:
+        raise CheckpointError(
+            f"{file} has {len(found)} blocks but none numbered {missing}: it is incomplete. "
+            "Download or export it again."
+        )
+    return len(found)
+
+
+def _expand(rule: Rule, rows: Sequence[Row]) -> list[_Move]:
+    sources = _tuple(rule.source)
+    targets = _tuple(rule.target) if rule.target is not None else ()
+    columns = [expand_lists(pattern) for pattern in (*sources, *targets)]
+    has_fields = any(_FIELD.search(_LIST.sub("", pattern)) for pattern in sources)
+    moves = []
+    for names in zip(*columns, strict=True):
+        for row in rows if has_fields else ({},):
+            filled = tuple(name.format(**row) if has_fields else name for name in names)
+            head, tail = filled[: len(sources)], filled[len(sources) :]
+            moves.append(_Move(head, tail, rule.operation, rule.optional))
+    return moves
+
+
+def _tuple(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else value
+
+
+def _absent(move: _Move, tensors: Mapping[str, Tensor]) -> bool:
+    return move.optional and not any(key in tensors for key in move.sources)
+
+
+def _few(keys: list[str]) -> str:
+    shown = ", ".join(keys[:3])
+    return shown if len(keys) <= 3 else f"{shown} and {len(keys) - 3:,} more"

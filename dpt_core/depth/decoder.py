@@ -1,0 +1,127 @@
+"""The one decoder of all depth families: reassembly, fusion, head (arXiv:2103.13413, figure 1).
+
+Channel counts, readout and the last activation differ between families and are data; the
+official implementations' differences in wiring are resolved in the conversion tables.
+"""
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..layers import Ops
+from ..layers.resize import resize_map
+from .config import DPTConfig
+from .encoders.vit import Stage
+
+SCALES = ("spatial_upx4", "spatial_upx2", "spatial_noscale", "spatial_downx2")  # finest first
+
+
+class Reassemble(nn.Module):
+    """Four stages of tokens → four maps of `features` channels, at ×4, ×2, ×1 and ÷2."""
+
+    def __init__(self, width: int, config: DPTConfig, ops: Ops) -> None:
+        super().__init__()
+        for name, channels in zip(SCALES, config.stage_channels, strict=True):
+            setattr(self, name, ReassembleStage(name, width, channels, config.features, ops))
+
+    def forward(self, stages: Sequence[Stage]) -> list[Tensor]:
+        return [getattr(self, name)(stage) for name, stage in zip(SCALES, stages, strict=True)]
+
+
+class ReassembleStage(nn.Module):
+    """Project the tokens of one stage, resample the map, bring it to the fusion's channels."""
+
+    def __init__(self, scale: str, width: int, channels: int, features: int, ops: Ops) -> None:
+        super().__init__()
+        self.resample = nn.Sequential(ops.Conv2d(width, channels, kernel_size=1))
+        if scale == "spatial_upx4":
+            self.resample.append(ops.ConvTranspose2d(channels, channels, kernel_size=4, stride=4))
+        elif scale == "spatial_upx2":
+            self.resample.append(ops.ConvTranspose2d(channels, channels, kernel_size=2, stride=2))
+        elif scale == "spatial_downx2":
+            self.resample.append(ops.Conv2d(channels, channels, kernel_size=3, stride=2, padding=1))
+        self.fuse_proj = ops.Conv2d(channels, features, kernel_size=3, padding=1, bias=False)
+
+    def forward(self, stage: Stage) -> Tensor:
+        return self.fuse_proj(self.resample(stage.map))
+
+
+class ResidualConv(nn.Module):
+    """x + conv(relu(conv(relu(x)))), both convolutions 3×3."""
+
+    def __init__(self, features: int, ops: Ops) -> None:
+        super().__init__()
+        self.conv_seq = nn.Sequential(
+            nn.ReLU(),  # not in place: the sum below adds x itself
+            ops.Conv2d(features, features, kernel_size=3, padding=1),
+            nn.ReLU(inplace=True),
+            ops.Conv2d(features, features, kernel_size=3, padding=1),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv_seq(x).add_(x)
+
+
+class FusionBlock(nn.Module):
+    """Add a reassembled map to what comes from below, refine, and resize to the next size.
+
+    The 1×1 convolution comes before the resize, not after it as in the paper: the two
+    commute (up to rounding), and there are fewer pixels to convolve.
+    """
+
+    def __init__(self, features: int, coarsest: bool, ops: Ops) -> None:
+        super().__init__()
+        self.conv_reassembly = None if coarsest else ResidualConv(features, ops)
+        self.proj_seq = nn.Sequential(
+            ResidualConv(features, ops), ops.Conv2d(features, features, kernel_size=1)
+        )
+
+    def forward(self, x: Tensor, below: Tensor | None, size: tuple[int, int]) -> Tensor:
+        if self.conv_reassembly is not None and below is not None:
+            x = self.conv_reassembly(x).add_(below)
+        return resize_map(self.proj_seq(x), size)
+
+
+class Fusion(nn.Module):
+    """Four maps → one, coarse to fine. Block 0 is the finest."""
+
+    def __init__(self, features: int, ops: Ops) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(FusionBlock(features, i == 3, ops) for i in range(4))
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        height, width = maps[0].shape[-2:]
+        # Each map is resized to the next finer one, the finest to twice its own size.
+        sizes = [(2 * height, 2 * width), *((m.shape[-2], m.shape[-1]) for m in maps[:3])]
+        fused = None
+        for block, x, size in reversed(list(zip(self.blocks, maps, sizes, strict=True))):
+            fused = block(x, fused, size)
+        assert fused is not None
+        return fused
+
+
+class Head(nn.Module):
+    """One fused map → logits B×1×H×W at the size of the network's input."""
+
+    def __init__(self, config: DPTConfig, ops: Ops) -> None:
+        super().__init__()
+        first, second = config.head_channels
+        self.spatial_upsampler = nn.Sequential(
+            ops.Conv2d(config.features, first, kernel_size=3, padding=1)
+        )
+        self.proj_1ch = nn.Sequential(
+            ops.Conv2d(first, second, kernel_size=3, padding=1),
+            nn.ReLU(inplace=True),
+            ops.Conv2d(second, 1, kernel_size=1),
+        )
+
+    def forward(self, fused: Tensor, size: tuple[int, int]) -> Tensor:
+        return self.proj_1ch(resize_map(self.spatial_upsampler(fused), size))
+
+
+def activate(logits: Tensor, max_depth: float | None) -> Tensor:
+    """Inverse depth is cut off at 0; metric depth runs from 0 to `max_depth` metres."""
+    if max_depth is None:
+        return F.relu(logits)
+    return logits.sigmoid() * max_depth

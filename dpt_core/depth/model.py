@@ -1,0 +1,134 @@
+"""A loaded depth model: images in, raw depth out, in chunks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .config import DPTConfig, Kind
+from .images import check_images, network_size, to_image, to_network
+from .inspection import Inspection
+from .net import DPT
+
+Progress = Callable[[int, int], None]
+
+
+class Depth(NamedTuple):
+    """Raw depth.
+
+    Attributes:
+        values: B×H×W float32 on the CPU.
+        kind: ``"inverse"`` (larger is nearer; no unit, only known up to scale and shift) or
+            ``"metres"`` (larger is farther).
+    """
+
+    values: Tensor
+    kind: Kind
+
+
+@dataclass
+class DepthModel:
+    """A depth network that knows its own preprocessing.
+
+    Attributes:
+        config: everything that defines it.
+        net: normalised B×3×H×W → B×H×W at the network's size.
+        inspection: where it comes from, and the evidence for what the weights do not say.
+        device: where it computes; a host that moves the weights by itself sets this.
+        dtype: what it computes in.
+    """
+
+    config: DPTConfig
+    net: DPT
+    inspection: Inspection
+    device: torch.device
+    dtype: torch.dtype
+
+    def preprocess(self, images: Tensor, resolution: int | None = None) -> Tensor:
+        """B×3×H×W float in [0, 1] → the network's float32 input, on the images' device.
+
+        Args:
+            images: RGB, any size.
+            resolution: the side that the model's size rule works with, in pixels; None for
+                the model's own. Sides are then snapped to whole patches.
+        """
+        check_images(images)
+        return to_network(images, self.config.image, self._network_size(images, resolution))
+
+    @torch.no_grad()
+    def infer(
+        self,
+        images: Tensor,
+        resolution: int | None = None,
+        batch_size: int | None = None,
+        progress: Progress | None = None,
+    ) -> Depth:
+        """Estimate depth at the images' own size.
+
+        The work goes in chunks, so that hundreds of frames need no more memory than one
+        chunk and the result. When the device runs out of memory the chunk is halved and
+        the work goes on at the same frame.
+
+        Args:
+            images: B×3×H×W float RGB in [0, 1], any size, on any device; never changed.
+            resolution: as for `preprocess`.
+            batch_size: images to a chunk; None decides by the device.
+            progress: called with (images done, images in all) after each chunk; an
+                exception that it raises ends the work.
+
+        Raises:
+            TypeError, ValueError: the images or the numbers cannot be used.
+        """
+        check_images(images)
+        size = self._network_size(images, resolution)
+        if batch_size is not None and batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}; it must be at least 1 (or None).")
+        chunk = batch_size or auto_chunk(self.device, size)
+        height, width = images.shape[-2:]
+        values = torch.empty(len(images), height, width)
+        done = 0
+        while done < len(images):
+            try:
+                part = self._run(images[done : done + chunk], size)
+            except (torch.OutOfMemoryError, RuntimeError) as error:
+                if chunk == 1 or not is_out_of_memory(error):
+                    raise
+                chunk //= 2
+                if self.device.type == "cuda":
+                    torch.cuda.empty_cache()
+                continue
+            values[done : done + len(part)] = part
+            done += len(part)
+            if progress is not None:
+                progress(done, len(images))
+        return Depth(values, self.config.kind)
+
+    def _run(self, images: Tensor, size: tuple[int, int]) -> Tensor:
+        inputs = to_network(images.to(self.device), self.config.image, size)
+        depth = self.net(inputs.to(self.dtype))
+        return to_image(depth, self.config.image, (images.shape[-2], images.shape[-1]))
+
+    def _network_size(self, images: Tensor, resolution: int | None) -> tuple[int, int]:
+        if resolution is not None and resolution < 1:
+            raise ValueError(f"resolution is {resolution}; it must be a number of pixels above 0.")
+        height, width = images.shape[-2:]
+        return network_size((height, width), self.config.image, resolution)
+
+
+def auto_chunk(device: torch.device, size: tuple[int, int]) -> int:
+    """Images to a chunk: one on a CPU (its caches are small), else about 4 megapixels."""
+    if device.type == "cpu":
+        return 1
+    return max(1, 4_000_000 // (size[0] * size[1]))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error means that memory ran out, on any kind of device."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and (
+        "out of memory" in text or "not enough memory" in text or "can't allocate" in text
+    )
