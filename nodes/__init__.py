@@ -1,0 +1,24 @@
+"""The nodes, in ComfyUI's V3 schema."""
+
+from comfy_api.latest import ComfyExtension, io  # pyright: ignore[reportMissingImports]
+
+from . import host
+from .estimate_depth import EstimateDepth
+from .load_checkpoint import LoadCheckpoint
+
+
+class DPTDepth(ComfyExtension):
+    """Depth from any DPT-style checkpoint."""
+
+    async def on_load(self) -> None:
+        """Register the model folders, before any node lists its files."""
+        host.register_folders()
+
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        """Every node of the pack."""
+        return [LoadCheckpoint, EstimateDepth]
+
+
+async def comfy_entrypoint() -> DPTDepth:
+    """What ComfyUI calls when it loads the pack."""
+    return DPTDepth()

@@ -1,0 +1,189 @@
+"""All that the nodes need of ComfyUI: folders, devices, model management, progress.
+
+No other file imports ``comfy`` or ``folder_paths``, so what a new version of the host
+changes is changed here.
+"""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import comfy.model_management as management  # pyright: ignore[reportMissingImports]
+import comfy.model_patcher  # pyright: ignore[reportMissingImports]
+import comfy.ops  # pyright: ignore[reportMissingImports]
+import comfy.utils  # pyright: ignore[reportMissingImports]
+import folder_paths  # pyright: ignore[reportMissingImports]
+import torch
+from torch import Tensor
+
+from ..dpt_core import DepthModel, Inspection, inspect, load
+
+FOLDER = "dpt"  # the key in folder_paths, and our own folder in models/
+# Where other packs and ComfyUI itself keep depth models: folder keys, and folders in models/.
+RELATED_FOLDERS = ("depthanything", "depth_anything", "midas", "geometry_estimation")
+SUFFIXES = {".safetensors", ".sft", ".pth", ".pt", ".bin", ".ckpt"}
+
+AUX_CHECKPOINTS = Path("comfyui_controlnet_aux", "ckpts")  # in custom_nodes; only read
+AUX_WORDS = ("depth", "midas", "dpt")  # that folder holds pose and line detectors too
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+# What the host may choose from, best first. bfloat16 has 8 bits of precision, which shows
+# as steps in depth, so it comes after float16.
+AUTO_DTYPES = [torch.float16, torch.bfloat16, torch.float32]
+
+
+# ---- checkpoints on disk
+
+
+def register_folders() -> None:
+    """Make the folder key ``dpt`` stand for every place where depth checkpoints are kept.
+
+    Paths from extra_model_paths.yaml, for our key or a related one, are in the registry
+    already or come in later by other packs; calling this again picks those up.
+    """
+    registry = folder_paths.folder_names_and_paths
+    own, *related = (
+        os.path.join(folder_paths.models_dir, name) for name in (FOLDER, *RELATED_FOLDERS)
+    )
+    known = registry.get(FOLDER, ([], set()))[0]
+    others = [path for key in RELATED_FOLDERS for path in registry.get(key, ([], set()))[0]]
+    # The suffixes have to be set too: a key that only a YAML file added has none, and lists
+    # every file.
+    registry[FOLDER] = (list(dict.fromkeys([own, *known, *others, *related])), SUFFIXES)
+    with suppress(OSError):  # models/ may be read-only; then the folder is just not there
+        os.makedirs(own, exist_ok=True)
+
+
+def own_folder() -> Path:
+    """Where a new checkpoint should go: models/dpt."""
+    return Path(folder_paths.models_dir, FOLDER)
+
+
+def list_checkpoints() -> list[str]:
+    """The files to choose from, by their path within their folder."""
+    register_folders()
+    return list(dict.fromkeys([*folder_paths.get_filename_list(FOLDER), *_aux_checkpoints()]))
+
+
+def find_checkpoint(name: str) -> Path | None:
+    """The file that a name of `list_checkpoints` stands for, or None if it is gone."""
+    register_folders()
+    path = folder_paths.get_full_path(FOLDER, name)
+    return Path(path) if path is not None else _aux_checkpoints().get(name)
+
+
+def _aux_checkpoints() -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for packs in folder_paths.get_folder_paths("custom_nodes"):
+        folder = packs / AUX_CHECKPOINTS
+        names, _ = folder_paths.recursive_search(str(folder), [".git", ".cache"])
+        for name in folder_paths.filter_files_extensions(names, SUFFIXES):
+            if any(word in name.lower() for word in AUX_WORDS):
+                found.setdefault(name, folder / name)
+    return found
+
+
+# ---- models
+
+
+@dataclass(frozen=True)
+class HostedModel:
+    """What travels as ``DPT_MODEL``: a depth model whose weights ComfyUI moves.
+
+    Attributes:
+        model: the model; call `to_device` before it computes.
+        patcher: the host's handle on its weights.
+    """
+
+    model: DepthModel
+    patcher: Any
+
+
+def load_model(
+    path: Path, precision: str, variant: str | None, max_depth: float | None
+) -> HostedModel:
+    """Load a checkpoint into ComfyUI's model management.
+
+    Args:
+        path: the file.
+        precision: a name of `PRECISIONS`, or ``"auto"`` for the host's rules.
+        variant: as for `dpt_core.load`.
+        max_depth: as for `dpt_core.load`.
+
+    Raises:
+        CheckpointError: the file cannot be used.
+    """
+    device = management.get_torch_device()
+    offload = management.unet_offload_device()
+    facts = inspect(path, variant=variant, max_depth=max_depth)
+    dtype = PRECISIONS.get(precision) or _auto_dtype(device, facts)
+    model = load(
+        path,
+        variant=variant,
+        max_depth=max_depth,
+        dtype=dtype,
+        device=offload,
+        ops=comfy.ops.manual_cast,
+    )
+    # Looked up at call time: ComfyUI replaces the class at start on some systems.
+    patcher = comfy.model_patcher.CoreModelPatcher(
+        model.net, load_device=device, offload_device=offload
+    )
+    return HostedModel(replace(model, device=device), patcher)
+
+
+def _auto_dtype(device: torch.device, facts: Inspection) -> torch.dtype:
+    dtype = management.unet_dtype(
+        device=device,
+        model_params=facts.parameters,
+        supported_dtypes=AUTO_DTYPES,
+        weight_dtype=getattr(torch, facts.dtype),
+    )
+    # The start options for diffusion models can ask for float8 or float64 as well.
+    return dtype if dtype in AUTO_DTYPES else torch.float32
+
+
+def fitting_chunk(hosted: HostedModel, most: int, bytes_per_image: int) -> int:
+    """Images to a chunk, 1 to `most`: those for which no other model has to leave the device."""
+    if most == 1:
+        return 1
+    patcher = hosted.patcher
+    missing_weights = patcher.model_size() - patcher.loaded_size()
+    free = patcher.get_free_memory(patcher.load_device) - missing_weights
+    return int(min(max(free // bytes_per_image, 1), most))
+
+
+def to_device(hosted: HostedModel, working_bytes: int) -> None:
+    """Bring the weights (all that fit) to the device and keep `working_bytes` free beside them."""
+    management.load_models_gpu([hosted.patcher], memory_required=working_bytes)
+
+
+# ---- running
+
+
+def progress(total: int) -> Callable[[int, int], None]:
+    """A callback (done, total) that moves the node's bar and ends the work when interrupted."""
+    stop_if_interrupted()
+    bar = comfy.utils.ProgressBar(total)
+
+    def update(done: int, total: int) -> None:
+        # The bar drops updates that follow each other closely, so it cannot be what asks.
+        stop_if_interrupted()
+        bar.update_absolute(done, total)
+
+    return update
+
+
+def stop_if_interrupted() -> None:
+    """Raise the host's interruption if the user has pressed Cancel."""
+    management.throw_exception_if_processing_interrupted()
+
+
+def empty_result(shape: tuple[int, ...]) -> Tensor:
+    """Memory for what leaves a node as IMAGE, where and in the dtype the host wants it."""
+    return torch.empty(
+        shape, dtype=management.intermediate_dtype(), device=management.intermediate_device()
+    )

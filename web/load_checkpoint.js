@@ -1,0 +1,42 @@
+// Shows on Load DPT Checkpoint what the loaded file turned out to be. The server sends the
+// text with the node's result; a DOM widget is drawn alike in both of the frontend's renderers.
+
+import { app } from "../../scripts/app.js";
+
+const BEFORE_FIRST_RUN = "Run the workflow to see what this file is.";
+
+app.registerExtension({
+  name: "dpt.load_checkpoint",
+
+  nodeCreated(node) {
+    if (node.comfyClass !== "DPTLoadCheckpoint") return;
+
+    const text = document.createElement("div");
+    text.textContent = BEFORE_FIRST_RUN;
+    Object.assign(text.style, {
+      boxSizing: "border-box",
+      padding: "6px 8px",
+      borderRadius: "6px",
+      background: "var(--comfy-input-bg)",
+      color: "var(--input-text)",
+      font: "11px/1.45 sans-serif",
+      whiteSpace: "pre-wrap",
+      overflowWrap: "anywhere",
+      overflow: "auto",
+      userSelect: "text",
+    });
+
+    const widget = node.addDOMWidget("dpt_summary", "dpt_summary", text, {
+      serialize: false,
+      hideOnZoom: false,
+      getMinHeight: () => 120,
+    });
+    widget.serialize = false;
+
+    const onExecuted = node.onExecuted;
+    node.onExecuted = function (output) {
+      onExecuted?.apply(this, arguments);
+      if (output?.text) text.textContent = output.text.join("\n");
+    };
+  },
+});
