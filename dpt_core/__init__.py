@@ -5,7 +5,7 @@ depth = model.infer(images)  # B×3×H×W in [0, 1] → raw depth at the images'
 """
 
 from .capture import capture
-from .depth.config import DPTConfig, ImageRule, ViTConfig
+from .depth.config import DPTConfig, HybridConfig, ImageRule, SwinConfig, ViTConfig
 from .depth.inspection import Inspection
 from .depth.load import inspect, load
 from .depth.model import Depth, DepthModel
@@ -18,8 +18,10 @@ __all__ = [
     "DPTConfig",
     "Depth",
     "DepthModel",
+    "HybridConfig",
     "ImageRule",
     "Inspection",
+    "SwinConfig",
     "ViTConfig",
     "capture",
     "inspect",

@@ -7,7 +7,10 @@ from collections.abc import Iterable
 FOREIGN: tuple[tuple[str, str], ...] = (
     ("Video Depth Anything", r"(head|depth_head)\.motion_modules\."),
     ("Prompt Depth Anything", r"depth_head\.scratch\.refinenet\d\.resConfUnit_depth\."),
-    ("Depth Anything 3", r"(backbone\.)?.*(pretrained\..*\.camera_token|sky_output_conv2\.)"),
+    (
+        "a multi-view Depth Anything 3 model",
+        r"(model\.)?(cam_dec|cam_enc|backbone\.pretrained\.camera_token)",
+    ),
     ("a ZoeDepth model", r".*(seed_bin_regressor|conditional_log_binomial|attractors)\."),
     ("Depth Pro", r"encoder\.patch_encoder\.|depth\.encoder\.patch_encoder\."),
     ("MoGe", r"backbone\.image_encoder\.|encoder\.backbone\..*|neck\.resamplers\."),

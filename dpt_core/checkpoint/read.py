@@ -1,5 +1,6 @@
 """Read a checkpoint file into named tensors, whatever its format, without running code."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,12 +23,14 @@ class StateFile:
         tensors: name → tensor, common prefixes removed; on the meta device (shape and
             dtype alone) when only the header was asked for.
         metadata: the file's own notes (safetensors; empty for other formats).
+        bytes: size of the file, or of all files of a folder.
         prefix: what was removed from the front of every name, for example ``"module."``.
     """
 
     path: Path
     tensors: dict[str, Tensor]
     metadata: dict[str, str]
+    bytes: int
     prefix: str = ""
 
 
@@ -35,26 +38,26 @@ def read(path: str | Path, *, header_only: bool = False) -> StateFile:
     """Read a .safetensors, .pt, .pth, .bin or .ckpt file; the content decides, not the name.
 
     Args:
-        path: the file.
+        path: the file, or a folder with a model.safetensors or pytorch_model.bin.
         header_only: read names, shapes and dtypes alone.
 
     Raises:
         CheckpointError: there is no such file, or it holds no weights that can be read.
     """
     path = Path(path)
+    tensors: dict[str, Tensor] = {}
+    metadata: dict[str, str] = {}
+    size = 0
     try:
-        kind = _sniff(path)
-        if kind == "safetensors":
-            entries, metadata = read_header(path)
-            tensors = _meta(entries) if header_only else _read_all(path, entries)
-        else:
-            tensors, metadata = read_pickle(path, mapped=header_only), {}
-            if header_only:
-                tensors = {name: tensor.to("meta") for name, tensor in tensors.items()}
+        for file in _files(path):
+            size += file.stat().st_size
+            found, notes = _read_one(file, header_only)
+            tensors |= found
+            metadata |= notes
     except FileNotFoundError as error:
         raise CheckpointError(
-            f"There is no file at {path}: it was moved, renamed or deleted. Refresh the list "
-            "or check the path."
+            f"There is no file at {error.filename or path}: it was moved, renamed or deleted. "
+            "Refresh the list or check the path."
         ) from error
     except OSError as error:
         raise CheckpointError(
@@ -63,7 +66,43 @@ def read(path: str | Path, *, header_only: bool = False) -> StateFile:
         ) from error
     prefix = _common_prefix(tensors)
     stripped = {name[len(prefix) :]: tensor for name, tensor in tensors.items()}
-    return StateFile(path, stripped, metadata, prefix)
+    return StateFile(path, stripped, metadata, size, prefix)
+
+
+def _files(path: Path) -> list[Path]:
+    """The file, or those of a folder of the Hugging Face kind (sharded or not)."""
+    if not path.is_dir():
+        return [path]
+    for stem in ("model.safetensors", "pytorch_model.bin"):
+        if (path / stem).is_file():
+            return [path / stem]
+        index = path / f"{stem}.index.json"
+        if index.is_file():
+            return [path / name for name in _shards(index)]
+    raise CheckpointError(
+        f"The folder {path.name} holds neither model.safetensors nor pytorch_model.bin. Choose "
+        "the checkpoint file itself, or a folder downloaded from Hugging Face."
+    )
+
+
+def _shards(index: Path) -> list[str]:
+    try:
+        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        if all(name == Path(name).name for name in names):  # nothing outside the folder
+            return names
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{index.name} is damaged. Download it again.") from error
+    raise CheckpointError(f"{index.name} points outside its folder. Download it again.")
+
+
+def _read_one(path: Path, header_only: bool) -> tuple[dict[str, Tensor], dict[str, str]]:
+    if _sniff(path) == "safetensors":
+        entries, metadata = read_header(path)
+        return (_meta(entries) if header_only else _read_all(path, entries)), metadata
+    tensors = read_pickle(path, mapped=header_only)
+    if header_only:
+        tensors = {name: tensor.to("meta") for name, tensor in tensors.items()}
+    return tensors, {}
 
 
 def _sniff(path: Path) -> str:

@@ -19,7 +19,7 @@ Operation = Callable[..., "Tensor | tuple[Tensor, ...]"]
 Row = Mapping[str, object]  # the fields of one block: {"index": 7, "stage": 2, "block": 1}
 
 _LIST = re.compile(r"\{([^{}]*,[^{}]*)\}")
-_FIELD = re.compile(r"\{\w+\}")
+_FIELD = re.compile(r"\{(\w+)\}")
 
 
 def _same(tensor: Tensor) -> Tensor:
@@ -118,14 +118,15 @@ def count_blocks(keys: Iterable[str], pattern: str, file: str) -> int:
 
 
 def _expand(rule: Rule, rows: Sequence[Row]) -> list[_Move]:
+    """One move for every name in the pattern's lists, and for every row that fills its fields."""
     sources = _tuple(rule.source)
     targets = _tuple(rule.target) if rule.target is not None else ()
     columns = [expand_lists(pattern) for pattern in (*sources, *targets)]
-    has_fields = any(_FIELD.search(_LIST.sub("", pattern)) for pattern in sources)
     moves = []
     for names in zip(*columns, strict=True):
-        for row in rows if has_fields else ({},):
-            filled = tuple(name.format(**row) if has_fields else name for name in names)
+        fields = set(_FIELD.findall(names[0]))
+        for row in (row for row in rows if fields <= row.keys()) if fields else ({},):
+            filled = tuple(name.format(**row) for name in names)
             head, tail = filled[: len(sources)], filled[len(sources) :]
             moves.append(_Move(head, tail, rule.operation, rule.optional))
     return moves

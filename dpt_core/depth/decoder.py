@@ -6,13 +6,14 @@ official implementations' differences in wiring are resolved in the conversion t
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..layers import Ops
 from ..layers.resize import resize_map
-from .config import DPTConfig
-from .encoders.vit import Stage
+from .config import DPTConfig, ReassembleConfig
+from .encoders.stage import Stage
 
 SCALES = ("spatial_upx4", "spatial_upx2", "spatial_noscale", "spatial_downx2")  # finest first
 
@@ -20,31 +21,54 @@ SCALES = ("spatial_upx4", "spatial_upx2", "spatial_noscale", "spatial_downx2")  
 class Reassemble(nn.Module):
     """Four stages of tokens → four maps of `features` channels, at ×4, ×2, ×1 and ÷2."""
 
-    def __init__(self, width: int, config: DPTConfig, ops: Ops) -> None:
+    def __init__(self, config: DPTConfig, ops: Ops) -> None:
         super().__init__()
-        for name, channels in zip(SCALES, config.stage_channels, strict=True):
-            setattr(self, name, ReassembleStage(name, width, channels, config.features, ops))
+        for name, stage in zip(SCALES, config.reassembly, strict=True):
+            setattr(self, name, ReassembleStage(name, stage, config.features, ops))
 
     def forward(self, stages: Sequence[Stage]) -> list[Tensor]:
         return [getattr(self, name)(stage) for name, stage in zip(SCALES, stages, strict=True)]
 
 
+class JoinReadout(nn.Module):
+    """Put the cls token beside every other: B×C×h×w and B×C → B×h×w×2C."""
+
+    def forward(self, stage: Stage) -> Tensor:
+        assert stage.cls is not None
+        tokens = stage.map.permute(0, 2, 3, 1)
+        return torch.cat([tokens, stage.cls[:, None, None].expand_as(tokens)], dim=-1)
+
+
 class ReassembleStage(nn.Module):
     """Project the tokens of one stage, resample the map, bring it to the fusion's channels."""
 
-    def __init__(self, scale: str, width: int, channels: int, features: int, ops: Ops) -> None:
+    def __init__(self, scale: str, config: ReassembleConfig, features: int, ops: Ops) -> None:
         super().__init__()
-        self.resample = nn.Sequential(ops.Conv2d(width, channels, kernel_size=1))
-        if scale == "spatial_upx4":
-            self.resample.append(ops.ConvTranspose2d(channels, channels, kernel_size=4, stride=4))
-        elif scale == "spatial_upx2":
-            self.resample.append(ops.ConvTranspose2d(channels, channels, kernel_size=2, stride=2))
-        elif scale == "spatial_downx2":
-            self.resample.append(ops.Conv2d(channels, channels, kernel_size=3, stride=2, padding=1))
+        width, channels = config.width, config.channels
+        self.readout_proj = None
+        if config.readout:
+            self.readout_proj = nn.Sequential(
+                JoinReadout(), ops.Linear(2 * width, width), nn.GELU()
+            )
+        self.resample = nn.Sequential()
+        if config.projected:
+            self.resample.append(ops.Conv2d(width, channels, kernel_size=1))
+        if config.resampled:
+            self.resample.append(_resampling(scale, channels, ops))
         self.fuse_proj = ops.Conv2d(channels, features, kernel_size=3, padding=1, bias=False)
 
     def forward(self, stage: Stage) -> Tensor:
-        return self.fuse_proj(self.resample(stage.map))
+        x = stage.map
+        if self.readout_proj is not None:
+            x = self.readout_proj(stage).permute(0, 3, 1, 2)
+        return self.fuse_proj(self.resample(x))
+
+
+def _resampling(scale: str, channels: int, ops: Ops) -> nn.Module:
+    if scale == "spatial_downx2":
+        return ops.Conv2d(channels, channels, kernel_size=3, stride=2, padding=1)
+    factor = {"spatial_upx4": 4, "spatial_upx2": 2}[scale]
+    return ops.ConvTranspose2d(channels, channels, kernel_size=factor, stride=factor)
 
 
 class ResidualConv(nn.Module):
@@ -110,18 +134,28 @@ class Head(nn.Module):
         self.spatial_upsampler = nn.Sequential(
             ops.Conv2d(config.features, first, kernel_size=3, padding=1)
         )
-        self.proj_1ch = nn.Sequential(
-            ops.Conv2d(first, second, kernel_size=3, padding=1),
-            nn.ReLU(inplace=True),
-            ops.Conv2d(second, 1, kernel_size=1),
-        )
+        self.proj_1ch = _projection(first, second, ops)
+        self.sky_1ch = _projection(first, second, ops) if config.sky_head else None
 
-    def forward(self, fused: Tensor, size: tuple[int, int]) -> Tensor:
-        return self.proj_1ch(resize_map(self.spatial_upsampler(fused), size))
+    def forward(self, fused: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor | None]:
+        """Logits of the depth, and of the sky where the model has a head for it."""
+        x = resize_map(self.spatial_upsampler(fused), size)
+        return self.proj_1ch(x), None if self.sky_1ch is None else self.sky_1ch(x)
 
 
-def activate(logits: Tensor, max_depth: float | None) -> Tensor:
-    """Inverse depth is cut off at 0; metric depth runs from 0 to `max_depth` metres."""
-    if max_depth is None:
+def _projection(first: int, second: int, ops: Ops) -> nn.Sequential:
+    return nn.Sequential(
+        ops.Conv2d(first, second, kernel_size=3, padding=1),
+        nn.ReLU(inplace=True),
+        ops.Conv2d(second, 1, kernel_size=1),
+    )
+
+
+def activate(logits: Tensor, config: DPTConfig) -> Tensor:
+    """Logits → inverse depth (cut off at 0), metres up to `max_depth`, or distance."""
+    if config.activation == "relu":
         return F.relu(logits)
-    return logits.sigmoid() * max_depth
+    if config.activation == "exp":
+        return logits.exp()
+    assert config.max_depth is not None
+    return logits.sigmoid() * config.max_depth

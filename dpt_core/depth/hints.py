@@ -1,24 +1,27 @@
 """What the weights cannot say, and where each answer comes from.
 
 V1 and V2 of Depth Anything have the same keys and shapes but tap different blocks; a
-metric model differs from a relative one in its last activation alone. The first source
-that answers wins: argument, ``config.json`` beside the file, the file's metadata, the
-file's name and its folder's, a named default. The answer carries its evidence.
+metric model differs from a relative one in its last activation alone; Swin V2's windows
+leave no trace in most layouts. The first source that answers wins: argument, the hash of a
+published file, ``config.json`` beside the file, the file's metadata, its name and its
+folders', a named default. The answer carries its evidence.
 """
 
-import json
 import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from ..errors import CheckpointError
+from .config import Four
+from .surroundings import Surroundings
 
 T = TypeVar("T")
 
 VARIANTS = ("v1", "v2")
 INDOOR_METRES = 20.0  # Hypersim
 OUTDOOR_METRES = 80.0  # Virtual KITTI
+CHOSEN = "chosen by the user"
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Hint(Generic[T]):
     """An answer that is not in the weights.
 
     Attributes:
-        name: the question, ``"variant"`` or ``"max_depth"``.
+        name: the question, such as ``"variant"`` or ``"max_depth"``.
         value: the answer.
         evidence: where it comes from, in words for the user.
         is_default: nothing spoke for it: it is the usual case.
@@ -39,76 +42,138 @@ class Hint(Generic[T]):
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """All that may hold a hint: the file's path, its metadata, and a config.json beside it."""
+class Requests:
+    """What the user asked for; None leaves a choice open."""
 
-    path: Path
-    metadata: dict[str, str]
-    sidecar: dict[str, Any]
-
-    @classmethod
-    def of(cls, path: Path, metadata: dict[str, str]) -> "Surroundings":
-        """Read the config.json beside `path`, if there is one."""
-        return cls(path, metadata, _read_sidecar(path.with_name("config.json")))
-
-    @property
-    def names(self) -> list[str]:
-        """The file's name and its two folders', nearest first, as given by the user."""
-        return [self.path.stem, *(part.name for part in list(self.path.parents)[:2])]
+    variant: str | None = None
+    max_depth: float | None = None
+    pretrained_window: int | Sequence[int] | None = None
 
 
-def find_variant(around: Surroundings, given: str | None, blocks: int, v2_depths: Any) -> Hint[str]:
+def find_variant(
+    around: Surroundings, asked: Requests, blocks: int, v2_depths: Collection[int]
+) -> Hint[str]:
     """``"v1"`` or ``"v2"`` of Depth Anything.
 
     Raises:
-        CheckpointError: the answer given is neither, or does not go with the block count.
+        CheckpointError: the answer asked for is neither, or does not go with the block count.
     """
-    if given is not None:
-        if given not in VARIANTS:
-            raise CheckpointError(f"variant is {given!r}; it must be 'v1', 'v2' or None.")
-        hint = Hint("variant", given, "chosen by the user")
-    elif blocks not in v2_depths:
+    if asked.variant is not None:
+        if asked.variant not in VARIANTS:
+            raise CheckpointError(f"variant is {asked.variant!r}; it must be 'v1' or 'v2'.")
+        if asked.variant == "v2" and blocks not in v2_depths:
+            known = ", ".join(str(depth) for depth in v2_depths)
+            raise CheckpointError(
+                f"{around.file} has {blocks} blocks, and Depth Anything V2 is defined for "
+                f"{known} only. Choose variant 'v1' or leave the choice open."
+            )
+        return Hint("variant", asked.variant, CHOSEN)
+    if blocks not in v2_depths:
         return Hint("variant", "v1", f"V2 has no encoder of {blocks} blocks")
-    else:
-        hint = (
-            _variant_in_sidecar(around, blocks)
-            or _variant_in_metadata(around)
-            or _variant_in_names(around)
-            or Hint("variant", "v2", "nothing says V1 or V2; V2 is the usual one", is_default=True)
-        )
-    if hint.value == "v2" and blocks not in v2_depths:
-        known = ", ".join(str(depth) for depth in v2_depths)
-        raise CheckpointError(
-            f"{around.path.name} has {blocks} blocks, and Depth Anything V2 is defined for "
-            f"{known} only. Choose variant 'v1' or leave the choice open."
-        )
-    return hint
+    return (
+        _known_variant(around)
+        or _variant_in_sidecar(around, blocks)
+        or _variant_in_metadata(around)
+        or _variant_in_names(around)
+        or Hint("variant", "v2", "nothing says which; V2 is the usual one", is_default=True)
+    )
 
 
-def find_max_depth(around: Surroundings, given: float | None) -> Hint[float | None]:
+def find_max_depth(around: Surroundings, asked: Requests) -> Hint[float | None]:
     """Metres at the far end of a metric model, or None for a relative one.
 
     Raises:
-        CheckpointError: the number given is not positive.
+        CheckpointError: the number asked for is not positive.
     """
-    if given is not None:
-        if not 0 < given < float("inf"):
-            raise CheckpointError(f"max_depth is {given}; it must be a number of metres above 0.")
-        return Hint("max_depth", float(given), "chosen by the user")
+    metres = asked.max_depth
+    if metres is not None:
+        if not 0 < metres < float("inf"):
+            raise CheckpointError(f"max_depth is {metres}; it must be a number of metres above 0.")
+        return Hint("max_depth", float(metres), CHOSEN)
     return (
-        _max_depth_in_sidecar(around)
+        _known_max_depth(around)
+        or _max_depth_in_sidecar(around)
         or _max_depth_in_metadata(around)
         or _max_depth_in_names(around)
         or Hint("max_depth", None, "nothing says metric; relative is the usual one", True)
     )
 
 
+def find_metric_name(around: Surroundings) -> Hint[bool]:
+    """Whether a Depth Anything 3 model is the metric one: its name alone tells."""
+    for name in around.names:
+        text = name.lower()
+        if "metric" in text or "mono" in text:
+            return Hint("metric", "metric" in text, f"the name {name!r}")
+    return Hint("metric", False, "no name says metric; mono is assumed", is_default=True)
+
+
+def find_window(around: Surroundings, is_tiny: bool) -> Hint[int]:
+    """Side of Swin V2's attention window in tokens, where no mask in the file tells."""
+    window = around.backbone.get("window_size")
+    if isinstance(window, int) and window > 0:
+        return Hint("window", window, f"config.json says {window}")
+    for name in around.names:
+        if match := re.search(r"swin.*?(256|384)", name.lower()):
+            side = int(match[1])
+            return Hint("window", side // 16, f"the name {name!r} ({side} pixels)")
+    if is_tiny:
+        return Hint("window", 16, "a tiny model: 256 pixels is the usual one", is_default=True)
+    return Hint("window", 24, "not a tiny model: 384 pixels is the usual one", is_default=True)
+
+
+def find_pretrained_window(around: Surroundings, asked: Requests, window: int) -> Hint[Four]:
+    """Swin V2's windows by stage before fine-tuning, which positions are relative to.
+
+    Raises:
+        CheckpointError: what is asked for is neither one number nor four.
+    """
+    name = "pretrained_window"
+    if asked.pretrained_window is not None:
+        given = asked.pretrained_window
+        sides = (given,) * 4 if isinstance(given, int) else tuple(given)
+        if len(sides) != 4 or not all(isinstance(side, int) and side >= 0 for side in sides):
+            raise CheckpointError(
+                f"pretrained_window is {given!r}; it must be one whole number, or one for each "
+                "of the four stages (0: the window itself)."
+            )
+        return Hint(name, (sides[0], sides[1], sides[2], sides[3]), CHOSEN)
+    listed = around.backbone.get("pretrained_window_sizes")
+    if isinstance(listed, list) and len(listed) == 4 and all(isinstance(n, int) for n in listed):
+        a, b, c, d = listed
+        return Hint(name, (a, b, c, d), f"config.json says {listed}")
+    if window == 24:
+        return Hint(name, (12, 12, 12, 6), "all published models with a window of 24", True)
+    return Hint(name, (0, 0, 0, 0), f"the usual one for a window of {window}", True)
+
+
+def find_normalisation(
+    around: Surroundings,
+) -> Hint[tuple[tuple[float, float, float], tuple[float, float, float]]] | None:
+    """Mean and std from a ``preprocessor_config.json``; None leaves the family's own."""
+    values = []
+    for key in ("image_mean", "image_std"):
+        listed = around.preprocessor.get(key)
+        if not isinstance(listed, list) or len(listed) != 3:
+            return None
+        if not all(isinstance(n, int | float) for n in listed):
+            return None
+        values.append((float(listed[0]), float(listed[1]), float(listed[2])))
+    return Hint("normalisation", (values[0], values[1]), "preprocessor_config.json")
+
+
+def _known_variant(around: Surroundings) -> Hint[str] | None:
+    known = around.known
+    if known is None or known.variant is None:
+        return None
+    return Hint("variant", known.variant, f"known file: {known.name} ({known.licence})")
+
+
 def _variant_in_sidecar(around: Surroundings, blocks: int) -> Hint[str] | None:
-    backbone = around.sidecar.get("backbone_config")
-    taps = backbone.get("out_indices") if isinstance(backbone, dict) else None
+    taps = around.backbone.get("out_indices")
     if not isinstance(taps, list):
         return None
-    last_four = list(range(blocks - 3, blocks + 1))  # 1-based there
+    last_four = list(range(blocks - 3, blocks + 1))  # counted from 1 there
     variant = "v1" if taps == last_four else "v2"
     return Hint("variant", variant, f"config.json taps blocks {taps}")
 
@@ -116,7 +181,7 @@ def _variant_in_sidecar(around: Surroundings, blocks: int) -> Hint[str] | None:
 def _variant_in_metadata(around: Surroundings) -> Hint[str] | None:
     for key, value in around.metadata.items():
         if variant := _variant_in(value):
-            return Hint("variant", variant, f"the file's metadata says {key} = {value[:60]!r}")
+            return Hint("variant", variant, f"the file's metadata: {key} = {value[:60]!r}")
     return None
 
 
@@ -129,11 +194,18 @@ def _variant_in_names(around: Surroundings) -> Hint[str] | None:
 
 def _variant_in(text: str) -> str | None:
     text = text.lower()
-    if re.search(r"depth[-_ ]?anything[-_ ]?(ac[-_ ])?v?2|distill[-_ ]?any[-_ ]?depth", text):
+    if re.search(r"depth[-_ ]?anything[-_ ]?(ac[-_ ]?)?v?2|distill[-_ ]?any[-_ ]?depth", text):
         return "v2"
-    if re.search(r"depth[-_ ]?anything([-_ ]?v1|[-_ ]?vit[sblg]14|[-_ ](small|base|large))", text):
-        return "v1"
+    if re.search(r"depth[-_ ]?anything[-_ ]?(v1|ac|vit[sblg]14|small|base|large)", text):
+        return "v2" if re.search(r"anything[-_ ]?ac", text) else "v1"
     return None
+
+
+def _known_max_depth(around: Surroundings) -> Hint[float | None] | None:
+    known = around.known
+    if known is None or known.variant is None:
+        return None
+    return Hint("max_depth", known.max_depth, f"known file: {known.name}")
 
 
 def _max_depth_in_sidecar(around: Surroundings) -> Hint[float | None] | None:
@@ -149,7 +221,7 @@ def _max_depth_in_sidecar(around: Surroundings) -> Hint[float | None] | None:
 def _max_depth_in_metadata(around: Surroundings) -> Hint[float | None] | None:
     text = around.metadata.get("max_depth", "")
     if re.fullmatch(r"\d+(\.\d+)?", text) and float(text) > 0:
-        return Hint("max_depth", float(text), f"the file's metadata says max_depth = {text}")
+        return Hint("max_depth", float(text), f"the file's metadata: max_depth = {text}")
     return None
 
 
@@ -163,16 +235,3 @@ def _max_depth_in_names(around: Surroundings) -> Hint[float | None] | None:
         if _variant_in(name):
             return Hint("max_depth", None, f"the name {name!r} does not say metric")
     return None
-
-
-def _read_sidecar(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError):
-        # A config.json that cannot be read is no evidence; many folders hold strangers' files.
-        return {}
-    # Another model's config.json is no evidence either.
-    is_ours = isinstance(content, dict) and content.get("model_type") in ("depth_anything", "dpt")
-    return content if is_ours else {}

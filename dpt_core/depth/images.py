@@ -14,8 +14,9 @@ Size = tuple[int, int]  # height, width
 def network_size(size: Size, rule: ImageRule, side: int | None = None) -> Size:
     """The size at which an image of `size` enters the network.
 
-    ``"cover"`` keeps the aspect as near as multiples allow, with both sides at least `side`
-    (the official ``lower_bound`` rule: round half to even, up where that is too small).
+    As in the official code: ``"cover"`` is its ``lower_bound``, ``"closest"`` its
+    ``minimal``; sides are rounded to multiples, half to even. Where that gives 0 (and the
+    official code then fails) the side is one multiple.
 
     Args:
         size: height and width of the image in pixels.
@@ -23,11 +24,23 @@ def network_size(size: Size, rule: ImageRule, side: int | None = None) -> Size:
         side: instead of the rule's own, any positive number of pixels.
     """
     side = rule.side if side is None else side
+    if rule.fit == "square":
+        # Windows must tile every map: once the trained side, or an even number of times.
+        times = round(side / rule.multiple)
+        side = rule.multiple * (1 if times <= 1 else times + times % 2)
+        return side, side
     height, width = size
-    scale = max(side / height, side / width)
+    scales = (side / height, side / width)
+    if rule.fit == "cover":
+        scale = max(scales)
+        least = side
+    else:
+        closest = scales[1] if abs(1 - scales[1]) < abs(1 - scales[0]) else scales[0]
+        scale = closest if rule.fit == "closest" else min(scales)
+        least = rule.multiple
     return (
-        _snap(scale * height, rule.multiple, at_least=side),
-        _snap(scale * width, rule.multiple, at_least=side),
+        _snap(scale * height, rule.multiple, least),
+        _snap(scale * width, rule.multiple, least),
     )
 
 
@@ -40,7 +53,10 @@ def to_network(images: Tensor, rule: ImageRule, size: Size) -> Tensor:
     """
     exact = torch.float32 if images.device.type == "mps" else torch.float64
     images = images.to(exact)
-    if images.shape[-2:] != size:
+    height, width = images.shape[-2:]
+    if rule.shrink == "area" and size[0] <= height and size[1] <= width:
+        images = _box(height, size[0], images) @ images @ _box(width, size[1], images).T
+    elif (height, width) != size:
         images = F.interpolate(images, size=size, mode="bicubic", align_corners=False)
     mean = torch.tensor(rule.mean, dtype=exact, device=images.device).view(3, 1, 1)
     std = torch.tensor(rule.std, dtype=exact, device=images.device).view(3, 1, 1)
@@ -90,8 +106,17 @@ def check_images(images: Tensor) -> None:
             )
 
 
-def _snap(side: float, multiple: int, at_least: int) -> int:
+def _snap(side: float, multiple: int, least: int) -> int:
     snapped = round(side / multiple) * multiple
-    if snapped < at_least:
-        snapped = math.ceil(side / multiple) * multiple
+    if snapped < least:
+        snapped = math.ceil(max(side, 1e-9) / multiple) * multiple
     return snapped
+
+
+def _box(side: int, smaller: int, like: Tensor) -> Tensor:
+    """smaller×side: the share of each pixel in each larger one, which is its average."""
+    edges = torch.arange(smaller + 1, device=like.device, dtype=like.dtype) * (side / smaller)
+    pixels = torch.arange(side, device=like.device, dtype=like.dtype)
+    low = torch.maximum(edges[:-1, None], pixels)
+    high = torch.minimum(edges[1:, None], pixels + 1)
+    return (high - low).clamp_(min=0) * (smaller / side)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .config import DPTConfig
+from .config import DPTConfig, EncoderConfig, SwinConfig
 from .hints import Hint
 
 
@@ -36,21 +36,35 @@ class Inspection:
 
     def summary(self) -> str:
         """A few lines for a person: what it is, how large, and why it was taken for that."""
-        encoder = self.config.encoder
-        unit = (
-            "inverse depth (relative)"
-            if self.config.max_depth is None
-            else f"metres, up to {self.config.max_depth:g}"
-        )
+        rule = self.config.image
+        shape = "a square of" if rule.fit == "square" else "sides around"
         lines = [
             f"{self.family}, {self.layout} keys",
-            f"{sum(encoder.stage_depths)} blocks, width {encoder.width}, "
-            f"{self.parameters / 1e6:.1f} M parameters, {self.dtype}",
-            f"gives {unit}",
+            f"{describe_encoder(self.config.encoder)}, {self.parameters / 1e6:.1f} M parameters, "
+            f"{self.dtype}",
+            f"gives {describe_unit(self.config)}, from {shape} {rule.side} pixels",
             *(f"{hint.name}: {_show(hint.value)} ({hint.evidence})" for hint in self.hints),
             *(f"warning: {text}" for text in self.warnings),
         ]
         return "\n".join(lines)
+
+
+def describe_encoder(encoder: EncoderConfig) -> str:
+    """The encoder's size in a few words."""
+    depths = encoder.stage_depths
+    blocks = f"{sum(depths)} blocks ({' + '.join(map(str, depths))}), width {encoder.width}"
+    if isinstance(encoder, SwinConfig):
+        return f"{blocks}, window {encoder.window}"
+    return blocks
+
+
+def describe_unit(config: DPTConfig) -> str:
+    """What the depth is, in a few words."""
+    if config.kind == "metres":
+        return f"metres, up to {config.max_depth:g}"
+    if config.kind == "distance":
+        return "metres with a known field of view" if config.metres_per_focal else "distance"
+    return "inverse depth (relative)"
 
 
 def _show(value: Any) -> str:

@@ -2,29 +2,35 @@
 
 import warnings
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from ..checkpoint.detect import detect
 from ..checkpoint.read import StateFile, read
-from ..checkpoint.rules import convert, count_blocks
+from ..checkpoint.rules import convert
 from ..errors import CheckpointError
 from ..layers import Ops
 from .families import FAMILIES
-from .families.family import Requests, block_rows
-from .hints import Surroundings
+from .families.family import Family
+from .hints import Hint, Requests, find_normalisation
 from .inspection import Inspection
-from .measure import Shapes
+from .measure import Shapes, format_shape
 from .model import DepthModel
 from .net import DPT
+from .surroundings import Surroundings
 
 
 def inspect(
-    path: str | Path, *, variant: str | None = None, max_depth: float | None = None
+    path: str | Path,
+    *,
+    variant: str | None = None,
+    max_depth: float | None = None,
+    pretrained_window: int | Sequence[int] | None = None,
 ) -> Inspection:
     """What `load` would build from a file, without building it.
 
@@ -34,7 +40,7 @@ def inspect(
         CheckpointError: as for `load`, but for what only the values can tell.
     """
     state = read(path, header_only=True)
-    return _prepare(state, Requests(variant, max_depth)).inspection
+    return _prepare(state, Requests(variant, max_depth, pretrained_window)).inspection
 
 
 def load(
@@ -42,6 +48,7 @@ def load(
     *,
     variant: str | None = None,
     max_depth: float | None = None,
+    pretrained_window: int | Sequence[int] | None = None,
     dtype: torch.dtype | None = None,
     device: torch.device | str = "cpu",
     ops: Ops = nn,
@@ -49,10 +56,13 @@ def load(
     """Load a depth model from any supported checkpoint.
 
     Args:
-        path: a .safetensors, .pth, .pt, .bin or .ckpt file.
+        path: a .safetensors, .pth, .pt, .bin or .ckpt file, or a folder of the Hugging
+            Face kind.
         variant: ``"v1"`` or ``"v2"`` of Depth Anything; None decides by what is known of
             the file.
-        max_depth: metres at the far end, which makes the model metric; None decides.
+        max_depth: metres at the far end, which makes a Depth Anything model metric; None
+            decides.
+        pretrained_window: of Swin V2, one number or one a stage; None decides.
         dtype: what to compute in; None for float32. float16 files are exact in float32.
         device: where to compute.
         ops: namespace of layers, for hosts that manage the weights.
@@ -64,7 +74,7 @@ def load(
         UserWarning: a weight has NaN or infinite values.
     """
     state = read(path)
-    prepared = _prepare(state, Requests(variant, max_depth))
+    prepared = _prepare(state, Requests(variant, max_depth, pretrained_window))
     compute = dtype or torch.float32
     for name in list(prepared.tensors):
         # One at a time, so that memory holds the weights once and not twice.
@@ -88,13 +98,18 @@ def _prepare(state: StateFile, asked: Requests) -> _Prepared:
     """Detect, convert and measure."""
     file = state.path.name
     family = detect(state.tensors, FAMILIES, file)
+    _refuse_others(family, asked, file)
     dtype = _common_dtype(state.tensors, file)
     around = Surroundings.of(state.path, state.metadata)
-    blocks = count_blocks(state.tensors, family.block_pattern, file)
-    hints = family.hints(around, asked, blocks)
-    depths = family.stage_depths(blocks, hints, file)
-    tensors, origin = convert(state.tensors, family.rules, block_rows(depths), file)
-    config = family.configure(Shapes(tensors, origin, file), depths, hints)
+    plan = family.plan(state.tensors, around, asked)
+    tensors, origin = convert(state.tensors, family.rules, plan.rows, file)
+    config = family.configure(Shapes(tensors, origin, file), plan)
+    hints: tuple[Hint[Any], ...] = plan.hints
+    normalisation = find_normalisation(around)
+    if normalisation is not None:
+        mean, std = normalisation.value
+        config = replace(config, image=replace(config.image, mean=mean, std=std))
+        hints = (*hints, normalisation)
     inspection = Inspection(
         path=state.path,
         family=config.family,
@@ -103,11 +118,20 @@ def _prepare(state: StateFile, asked: Requests) -> _Prepared:
         hints=hints,
         parameters=sum(tensor.numel() for tensor in tensors.values()),
         dtype=dtype,
-        bytes=state.path.stat().st_size,
+        bytes=state.bytes,
     )
     prepared = _Prepared(inspection, tensors, origin, file)
     _check_shapes(prepared)
     return prepared
+
+
+def _refuse_others(family: Family, asked: Requests, file: str) -> None:
+    for name, value in vars(asked).items():
+        if value is not None and name not in family.accepts:
+            raise CheckpointError(
+                f"{file} is a {family.name} model, for which {name} means nothing; it was "
+                f"{value!r}. Leave it open."
+            )
 
 
 def _common_dtype(tensors: dict[str, Tensor], file: str) -> str:
@@ -134,7 +158,7 @@ def _check_shapes(prepared: _Prepared) -> None:
                 "size does not have. Use the original checkpoint."
             )
         if tensor.shape != wanted[name].shape:
-            found, expected = ("×".join(map(str, t.shape)) for t in (tensor, wanted[name]))
+            found, expected = (format_shape(tuple(t.shape)) for t in (tensor, wanted[name]))
             raise CheckpointError(
                 f"{prepared.file} has a wrong shape for {prepared.origin[name]}: {found} where "
                 f"{expected} was expected. The file is damaged or is another model; use the "

@@ -2,14 +2,22 @@
 
 import math
 from collections.abc import Mapping
+from typing import Literal, NamedTuple
 
 from torch import Tensor
 
 from ..errors import CheckpointError
-from .config import ViTConfig
+from .config import (
+    EncoderConfig,
+    Four,
+    HybridConfig,
+    ReassembleConfig,
+    SwinConfig,
+    ViTConfig,
+)
 from .decoder import SCALES
 
-HEAD_WIDTH = 64  # channels of an attention head in every ViT but BEiT and SAM's largest
+HEAD_WIDTH = 64  # channels of an attention head in every ViT but BEiT
 
 
 class Shapes:
@@ -27,8 +35,13 @@ class Shapes:
         """The shape of one weight.
 
         Raises:
-            CheckpointError: it has another rank, or no elements.
+            CheckpointError: it is missing, has another rank, or no elements.
         """
+        if name not in self._shapes:
+            raise CheckpointError(
+                f"{self.file} has no weights for {name}. It is incomplete; use the original "
+                "checkpoint."
+            )
         shape = self._shapes[name]
         if len(shape) != rank or 0 in shape:
             raise self.wrong(name, f"{rank} dimensions were expected")
@@ -36,53 +49,163 @@ class Shapes:
 
     def wrong(self, name: str, expected: str) -> CheckpointError:
         """The error for a weight whose shape cannot be right."""
-        shape = "×".join(str(side) for side in self._shapes[name]) or "a single number"
         return CheckpointError(
-            f"{self.file} has a wrong shape for {self._origin[name]}: {shape}, where {expected}. "
-            "The file is damaged or is another model; use the original checkpoint."
+            f"{self.file} has a wrong shape for {self._origin[name]}: "
+            f"{format_shape(self._shapes[name])}, where {expected}. The file is damaged or is "
+            "another model; use the original checkpoint."
         )
 
 
-def measure_vit(shapes: Shapes, stage_depths: tuple[int, int, int, int]) -> ViTConfig:
-    """A DINOv2 encoder, from ``imgencoder.*``."""
-    width, _, patch, _ = shapes.of("imgencoder.patch_embed.proj.weight", 4)
-    if width % HEAD_WIDTH:
+class Decoder(NamedTuple):
+    """What the decoder's weights say."""
+
+    reassembly: tuple[ReassembleConfig, ReassembleConfig, ReassembleConfig, ReassembleConfig]
+    features: int
+    head_channels: tuple[int, int]
+
+
+def measure_vit(
+    shapes: Shapes,
+    stage_depths: Four,
+    positions: Literal["dinov2", "bilinear", "relative"],
+    final_norm_eps: float | None,
+) -> ViTConfig:
+    """A DINOv2, BEiT or MiDaS ViT encoder, from ``imgencoder.*``."""
+    first = next(i for i, depth in enumerate(stage_depths) if depth)
+    block = f"imgencoder.stages.{first}.blocks.0"
+    expanded, _ = shapes.of(f"{block}.mlp.layers.0.weight", 2)
+    width, hidden = shapes.of(f"{block}.mlp.layers.2.weight", 2)
+    if positions == "relative":
+        table = f"{block}.relative_bias.table"
+        rows, heads = shapes.of(table, 2)
+        offsets = square_side(rows - 3)
+        if offsets is None or offsets % 2 == 0:
+            raise shapes.wrong(table, "(2·grid − 1)² + 3 rows were expected")
+        grid = ((offsets + 1) // 2, (offsets + 1) // 2)
+    else:
+        _, _, *grid = shapes.of("imgencoder.posenc.base_patch_embedding", 4)
+        heads = width // HEAD_WIDTH
+    if heads == 0 or width % heads or (positions != "relative" and width % HEAD_WIDTH):
         raise shapes.wrong(
-            "imgencoder.patch_embed.proj.weight",
-            f"the first number, the encoder's width, should be a multiple of {HEAD_WIDTH}",
+            f"{block}.mlp.layers.2.weight",
+            "the first number, the encoder's width, should be a multiple of "
+            f"{heads if positions == 'relative' else HEAD_WIDTH}",
         )
-    table = "imgencoder.posenc.base_patch_embedding"
-    _, _, rows, columns = shapes.of(table, 4)
-    first = "imgencoder.stages.0.blocks.0."
-    expanded, _ = shapes.of(first + "mlp.layers.0.weight", 2)
-    _, hidden = shapes.of(first + "mlp.layers.2.weight", 2)
     return ViTConfig(
         width=width,
-        heads=width // HEAD_WIDTH,
+        heads=heads,
         mlp_hidden=hidden,
         gated_mlp=expanded == 2 * hidden,
-        patch=patch,
+        patch=_patch(shapes),
         stage_depths=stage_depths,
-        grid=(rows, columns),
-        positions="dinov2",
-        layer_scale=first + "scale_attn" in shapes,
-        final_norm="imgencoder.norm.weight" in shapes,
+        grid=(grid[0], grid[1]),
+        positions=positions,
+        layer_scale=f"{block}.scale_attn" in shapes,
         norm_eps=1e-6,
+        final_norm_eps=final_norm_eps,
     )
 
 
-def measure_decoder(
+def measure_hybrid(shapes: Shapes, vit: ViTConfig) -> HybridConfig:
+    """The ResNetV2 below a transformer, from ``imgencoder.patch_embed.backbone.*``."""
+    backbone = "imgencoder.patch_embed.backbone"
+    widths, layers = [], []
+    for stage in range(3):
+        name = f"{backbone}.stages.{stage}"
+        widths.append(shapes.of(f"{name}.0.conv3.conv.weight", 4)[0])
+        layers.append(
+            next(i for i in range(10**6) if f"{name}.{i}.conv1.conv.weight" not in shapes)
+        )
+    return HybridConfig(
+        vit=vit,
+        stem=shapes.of(f"{backbone}.stem.0.conv.weight", 4)[0],
+        widths=(widths[0], widths[1], widths[2]),
+        layers=(layers[0], layers[1], layers[2]),
+    )
+
+
+def measure_swin(
     shapes: Shapes,
-) -> tuple[tuple[int, int, int, int], int, tuple[int, int]]:
-    """Channels of the four reassembled maps, of the fusion blocks, and of the head."""
-    a, b, c, d = (shapes.of(f"reassemble.{scale}.resample.0.weight", 4)[0] for scale in SCALES)
-    features = shapes.of("reassemble.spatial_upx4.fuse_proj.weight", 4)[0]
+    stage_depths: Four,
+    version: Literal[1, 2],
+    window: int,
+    pretrained_window: Four,
+    side: int,
+) -> SwinConfig:
+    """A Swin or Swin V2 encoder, from ``imgencoder.*``."""
+    heads, hidden = [], []
+    for stage in range(4):
+        block = f"imgencoder.stages.{stage}.blocks.0"
+        hidden.append(shapes.of(f"{block}.mlp.layers.2.weight", 2)[1])
+        if version == 1:
+            heads.append(shapes.of(f"{block}.attn.bias_table", 2)[1])
+        else:
+            heads.append(shapes.of(f"{block}.attn.logit_scale", 3)[0])
+    first = "imgencoder.stages.0.blocks.0.attn.bias_mlp.0.weight"
+    return SwinConfig(
+        version=version,
+        width=shapes.of("imgencoder.patch_embed.proj.weight", 4)[0],
+        heads=(heads[0], heads[1], heads[2], heads[3]),
+        mlp_hidden=(hidden[0], hidden[1], hidden[2], hidden[3]),
+        bias_hidden=shapes.of(first, 2)[0] if version == 2 else 0,
+        patch=_patch(shapes),
+        stage_depths=stage_depths,
+        window=window,
+        pretrained_window=pretrained_window,
+        side=side,
+        norm_eps=1e-5,
+    )
+
+
+def measure_decoder(shapes: Shapes, encoder: EncoderConfig) -> Decoder:
+    """Reassembly, fusion and head, from ``reassemble.*``, ``fusion.*`` and ``head.*``."""
+    features, *_ = shapes.of("reassemble.spatial_upx4.fuse_proj.weight", 4)
+    a, b, c, d = (
+        ReassembleConfig(
+            width=width,
+            channels=shapes.of(f"reassemble.{scale}.fuse_proj.weight", 4)[1],
+            readout=f"reassemble.{scale}.readout_proj.1.weight" in shapes,
+            projected=f"reassemble.{scale}.resample.0.weight" in shapes,
+            resampled=f"reassemble.{scale}.resample.1.weight" in shapes,
+        )
+        for scale, width in zip(SCALES, encoder.stage_widths, strict=True)
+    )
     first = shapes.of("head.spatial_upsampler.0.weight", 4)[0]
     second = shapes.of("head.proj_1ch.0.weight", 4)[0]
-    return (a, b, c, d), features, (first, second)
+    return Decoder((a, b, c, d), features, (first, second))
+
+
+def at_least_four(blocks: int, file: str) -> int:
+    """The block count, if a DPT model can tap four of them.
+
+    Raises:
+        CheckpointError: there are fewer.
+    """
+    if blocks < 4:
+        raise CheckpointError(
+            f"{file} has an encoder of {blocks} blocks, and a DPT model taps four of them. "
+            "The file is incomplete; download it again."
+        )
+    return blocks
 
 
 def square_side(count: int) -> int | None:
-    """The side of a square of `count` patches, or None if there is no such square."""
-    side = math.isqrt(count)
+    """The side of a square of `count` cells, or None if there is no such square."""
+    side = math.isqrt(count) if count > 0 else 0
     return side if side > 0 and side * side == count else None
+
+
+def format_shape(shape: tuple[int, ...]) -> str:
+    """``3×4`` for people."""
+    return "×".join(str(side) for side in shape) or "a single number"
+
+
+def _patch(shapes: Shapes) -> int:
+    """Side of a patch; the hybrid's ResNet makes its 1×1 projection stand for 16 pixels."""
+    if "imgencoder.patch_embed.backbone.stem.0.conv.weight" in shapes:
+        return 16
+    name = "imgencoder.patch_embed.proj.weight"
+    _, channels, rows, columns = shapes.of(name, 4)
+    if channels != 3 or rows != columns:
+        raise shapes.wrong(name, "square patches of RGB images were expected")
+    return rows

@@ -1,5 +1,6 @@
 """A loaded depth model: images in, raw depth out, in chunks."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -10,7 +11,8 @@ from torch import Tensor
 from .config import DPTConfig, Kind
 from .images import check_images, network_size, to_image, to_network
 from .inspection import Inspection
-from .net import DPT
+from .net import DPT, Prediction
+from .sky import fill_sky
 
 Progress = Callable[[int, int], None]
 
@@ -20,12 +22,15 @@ class Depth(NamedTuple):
 
     Attributes:
         values: B×H×W float32 on the CPU.
-        kind: ``"inverse"`` (larger is nearer; no unit, only known up to scale and shift) or
-            ``"metres"`` (larger is farther).
+        kind: ``"inverse"`` (larger is nearer; no unit, only known up to scale and shift),
+            ``"metres"`` (larger is farther), or ``"distance"`` (the same without a unit).
+        sky: B×H×W float32 on the CPU, where the model tells it: 0 is no sky, from 0.3 on it
+            is sky; else None.
     """
 
     values: Tensor
     kind: Kind
+    sky: Tensor | None = None
 
 
 @dataclass
@@ -64,6 +69,7 @@ class DepthModel:
         resolution: int | None = None,
         batch_size: int | None = None,
         progress: Progress | None = None,
+        fov: float | None = None,
     ) -> Depth:
         """Estimate depth at the images' own size.
 
@@ -77,6 +83,8 @@ class DepthModel:
             batch_size: images to a chunk; None decides by the device.
             progress: called with (images done, images in all) after each chunk; an
                 exception that it raises ends the work.
+            fov: horizontal field of view in degrees, for metric models that need it (Depth
+                Anything 3): with it they give metres, without it distances.
 
         Raises:
             TypeError, ValueError: the images or the numbers cannot be used.
@@ -86,8 +94,10 @@ class DepthModel:
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; it must be at least 1 (or None).")
         chunk = batch_size or auto_chunk(self.device, size)
+        factor = self._metres_per_unit(fov, size[1])
         height, width = images.shape[-2:]
         values = torch.empty(len(images), height, width)
+        sky = torch.empty_like(values) if self.config.sky_head else None
         done = 0
         while done < len(images):
             try:
@@ -99,16 +109,36 @@ class DepthModel:
                 if self.device.type == "cuda":
                     torch.cuda.empty_cache()
                 continue
-            values[done : done + len(part)] = part
-            done += len(part)
+            end = done + len(part.depth)
+            values[done:end] = part.depth
+            if sky is not None and part.sky is not None:
+                sky[done:end] = part.sky
+            done = end
             if progress is not None:
                 progress(done, len(images))
-        return Depth(values, self.config.kind)
+        if factor is not None:
+            return Depth(values.mul_(factor), "metres", sky)
+        return Depth(values, self.config.kind, sky)
 
-    def _run(self, images: Tensor, size: tuple[int, int]) -> Tensor:
-        inputs = to_network(images.to(self.device), self.config.image, size)
-        depth = self.net(inputs.to(self.dtype))
-        return to_image(depth, self.config.image, (images.shape[-2], images.shape[-1]))
+    def _run(self, images: Tensor, size: tuple[int, int]) -> Prediction:
+        """One chunk, at the images' size."""
+        rule = self.config.image
+        image_size = (images.shape[-2], images.shape[-1])
+        inputs = to_network(images.to(self.device), rule, size)
+        depth, sky = self.net.predict(inputs.to(self.dtype))
+        if sky is not None:
+            depth = fill_sky(depth.float(), sky.float())
+            sky = to_image(sky, rule, image_size)
+        return Prediction(to_image(depth, rule, image_size), sky)
+
+    def _metres_per_unit(self, fov: float | None, network_width: int) -> float | None:
+        """What turns distances into metres: the focal length in pixels times a constant."""
+        if fov is None or self.config.metres_per_focal is None:
+            return None
+        if not 0 < fov < 180:
+            raise ValueError(f"fov is {fov}; it must be an angle between 0 and 180 degrees.")
+        focal = 0.5 * network_width / math.tan(math.radians(fov) / 2)
+        return focal * self.config.metres_per_focal
 
     def _network_size(self, images: Tensor, resolution: int | None) -> tuple[int, int]:
         if resolution is not None and resolution < 1:

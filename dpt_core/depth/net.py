@@ -1,11 +1,22 @@
 """The network of every depth family: patch embedding → encoder → reassembly → fusion → head."""
 
+from typing import NamedTuple
+
 from torch import Tensor, nn
 
 from ..layers import Ops
-from .config import DPTConfig
+from .config import DPTConfig, EncoderConfig, HybridConfig, SwinConfig
 from .decoder import Fusion, Head, Reassemble, activate
+from .encoders.hybrid import HybridViT
+from .encoders.swin import Swin
 from .encoders.vit import ViT
+
+
+class Prediction(NamedTuple):
+    """Depth B×H×W, and the sky's score B×H×W (0: none) of models that tell it."""
+
+    depth: Tensor
+    sky: Tensor | None
 
 
 class DPT(nn.Module):
@@ -18,27 +29,41 @@ class DPT(nn.Module):
 
     def __init__(self, config: DPTConfig, ops: Ops = nn) -> None:
         super().__init__()
-        self.max_depth = config.max_depth
-        self.multiple = config.image.multiple
-        self.imgencoder = ViT(config.encoder, ops)
-        self.reassemble = Reassemble(config.encoder.width, config, ops)
+        self.config = config
+        self.imgencoder = build_encoder(config.encoder, ops)
+        self.reassemble = Reassemble(config, ops)
         self.fusion = Fusion(config.features, ops)
         self.head = Head(config, ops)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Normalised images B×3×H×W → depth B×H×W, inverse or in metres.
+        """Normalised images B×3×H×W → depth B×H×W of the configuration's kind.
 
         Raises:
-            ValueError: H or W is not a multiple of the patch.
+            ValueError: H or W does not suit the encoder.
         """
+        return self.predict(images).depth
+
+    def predict(self, images: Tensor) -> Prediction:
+        """As `forward`, with the sky beside the depth."""
         height, width = images.shape[-2:]
-        if height % self.multiple or width % self.multiple:
+        multiple = self.config.encoder.multiple
+        if height % multiple or width % multiple:
             raise ValueError(
                 f"The network's input is {height}×{width} pixels, but both sides must be a "
-                f"multiple of {self.multiple}; use the model's preprocess() to resize images."
+                f"multiple of {multiple}; use the model's preprocess() to resize images."
             )
         stages = self.imgencoder(images)
         maps = self.reassemble(stages)
         fused = self.fusion(maps)
-        logits = self.head(fused, (height, width))
-        return activate(logits, self.max_depth).squeeze(1)
+        logits, sky = self.head(fused, (height, width))
+        depth = activate(logits, self.config).squeeze(1)
+        return Prediction(depth, None if sky is None else sky.relu().squeeze(1))
+
+
+def build_encoder(config: EncoderConfig, ops: Ops) -> nn.Module:
+    """The encoder that a configuration describes."""
+    if isinstance(config, SwinConfig):
+        return Swin(config, ops)
+    if isinstance(config, HybridConfig):
+        return HybridViT(config, ops)
+    return ViT(config, ops)

@@ -55,3 +55,10 @@ class PositionEncoding(nn.Module):
         patches = RESAMPLERS[self.resampling](table, grid).flatten(2).transpose(1, 2)
         positions = torch.cat([self.cls_embedding.to(patches), patches], dim=1)
         return tokens + positions.to(tokens)
+
+
+class NoPositions(nn.Module):
+    """For encoders whose attention knows relative positions instead."""
+
+    def forward(self, tokens: Tensor, grid: Grid) -> Tensor:
+        return tokens

@@ -1,8 +1,7 @@
-"""The plain vision transformer: DINOv2 here, with its four stages."""
+"""The plain vision transformer: DINOv2's, BEiT's and MiDaS v3.0's, in four stages."""
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -10,17 +9,12 @@ from torch import Tensor, nn
 from ...layers import Ops
 from ...layers.attention import Attention
 from ...layers.mlp import MLP
-from ...layers.positions import Grid, PositionEncoding
+from ...layers.positions import Grid, NoPositions, PositionEncoding
+from ...layers.relative_bias import BiasCache, RelativeBias
 from ..config import ViTConfig
+from .stage import Stage
 
 MakeNorm = Callable[[int], nn.Module]
-
-
-class Stage(NamedTuple):
-    """What the decoder taps: B×C×rows×columns, and the B×C cls token if there is one."""
-
-    map: Tensor
-    cls: Tensor | None
 
 
 class PatchEmbed(nn.Module):
@@ -44,13 +38,20 @@ class Block(nn.Module):
         self.attn = Attention(width, config.heads, ops)
         self.norm_mlp = norm(width)
         self.mlp = MLP(width, config.mlp_hidden, config.gated_mlp, ops)
+        self.relative_bias = None
+        if config.positions == "relative":
+            self.relative_bias = RelativeBias(config.heads, config.grid)
         self.scale_attn = self.scale_mlp = None
         if config.layer_scale:
             self.scale_attn = nn.Parameter(torch.empty(width))
             self.scale_mlp = nn.Parameter(torch.empty(width))
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = _add_scaled(x, self.attn(self.norm_attn(x)), self.scale_attn)
+    def forward(self, x: Tensor, grid: Grid, cache: BiasCache) -> Tensor:
+        bias = None
+        if self.relative_bias is not None:
+            make = partial(self.relative_bias, grid, x)
+            bias = cache.get(id(self), (grid, x.device, x.dtype), make).unsqueeze(0)
+        x = _add_scaled(x, self.attn(self.norm_attn(x), bias), self.scale_attn)
         return _add_scaled(x, self.mlp(self.norm_mlp(x)), self.scale_mlp)
 
 
@@ -61,9 +62,9 @@ class EncoderStage(nn.Module):
         super().__init__()
         self.blocks = nn.ModuleList(Block(config, norm, ops) for _ in range(depth))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, grid: Grid, cache: BiasCache) -> Tensor:
         for block in self.blocks:
-            x = block(x)
+            x = block(x, grid, cache)
         return x
 
 
@@ -74,22 +75,31 @@ class ViT(nn.Module):
         super().__init__()
         norm = partial(ops.LayerNorm, eps=config.norm_eps)
         self.patch = config.patch
-        self.patch_embed = PatchEmbed(config.width, config.patch, ops)
+        self.patch_embed: nn.Module = PatchEmbed(config.width, config.patch, ops)
         self.cls_token = nn.Parameter(torch.empty(1, 1, config.width))
-        self.posenc = PositionEncoding(config.width, config.grid, config.positions)
+        self.posenc = (
+            NoPositions()
+            if config.positions == "relative"
+            else PositionEncoding(config.width, config.grid, config.positions)
+        )
         self.stages = nn.ModuleList(
             EncoderStage(depth, config, norm, ops) for depth in config.stage_depths
         )
-        self.norm = norm(config.width) if config.final_norm else nn.Identity()
+        eps = config.final_norm_eps
+        self.norm = nn.Identity() if eps is None else ops.LayerNorm(config.width, eps=eps)
+        self.bias_cache = BiasCache()
 
     def forward(self, images: Tensor) -> list[Stage]:
         grid = (images.shape[-2] // self.patch, images.shape[-1] // self.patch)
-        patches = self.patch_embed(images)
+        return self.transform(self.patch_embed(images), grid)
+
+    def transform(self, patches: Tensor, grid: Grid) -> list[Stage]:
+        """Embedded patches B×N×C through all four stages."""
         cls = self.cls_token.to(patches).expand(len(patches), -1, -1)
         tokens = self.posenc(torch.cat([cls, patches], dim=1), grid)
         outputs = []
         for stage in self.stages:
-            tokens = stage(tokens)
+            tokens = stage(tokens, grid, self.bias_cache)
             outputs.append(_as_stage(self.norm(tokens), grid))
         return outputs
 

@@ -1,8 +1,13 @@
 """One table per key layout: how it is recognised, renamed, and what its weights do not say."""
 
-from . import depth_anything
+from . import depth_anything, depth_anything_3, midas_swin, midas_vit
 from .family import Family
 
-FAMILIES: tuple[Family, ...] = (depth_anything.OFFICIAL, depth_anything.OFFICIAL_GIANT)
+FAMILIES: tuple[Family, ...] = (
+    *depth_anything.FAMILIES,
+    *depth_anything_3.FAMILIES,
+    *midas_vit.FAMILIES,
+    *midas_swin.FAMILIES,
+)
 
 __all__ = ["FAMILIES", "Family"]

@@ -1,127 +1,114 @@
-"""Depth Anything V1 (arXiv:2401.10891) and V2 (arXiv:2406.09414), official key layout."""
+"""Depth Anything V1 (arXiv:2401.10891) and V2 (arXiv:2406.09414)."""
 
-from typing import Any
+from collections.abc import Mapping
+from functools import partial
 
 from torch import Tensor
 
-from ...checkpoint.rules import Rule
-from ...errors import CheckpointError
+from ...checkpoint.rules import Rule, count_blocks
 from ..config import DPTConfig, ImageRule
-from ..hints import Hint, Surroundings, find_max_depth, find_variant
-from ..measure import Shapes, measure_decoder, measure_vit, square_side
-from .family import Family, Requests, StageDepths, depths_from_taps
+from ..hints import Requests, find_max_depth, find_variant
+from ..measure import Shapes, at_least_four, measure_decoder, measure_vit
+from ..surroundings import Surroundings
+from .family import Family, Plan, block_rows, depths_from_taps
+from .parts import (
+    BLOCK,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    POSITIONS,
+    RESIZED,
+    SCALES,
+    WB,
+    official_fusion,
+    split_positions,
+    transformers_attention,
+    transformers_fusion,
+    transformers_reassembly,
+)
 
 # 0-based, from V2's official code; V1 taps the last four blocks of any encoder.
 V2_TAPS = {12: (2, 5, 8, 11), 24: (4, 11, 17, 23), 40: (9, 19, 29, 39)}
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 
-
-def split_positions(positions: Tensor) -> tuple[Tensor, Tensor]:
-    """1×(1+g²)×C → the cls token's 1×1×C and the patches' 1×C×g×g."""
-    _, count, width = positions.shape
-    side = square_side(count - 1)
-    if side is None:
-        raise ValueError(f"{count - 1} patch positions are not a square")
-    patches = positions[:, 1:].reshape(1, side, side, width).permute(0, 3, 1, 2)
-    return positions[:, :1].contiguous(), patches.contiguous()
-
-
-_SCALES = "{spatial_upx4,spatial_upx2,spatial_noscale,spatial_downx2}"
-_PLACE = "imgencoder.stages.{stage}.blocks.{block}"
-_BLOCK = "pretrained.blocks.{index}"
-_SCRATCH = "depth_head.scratch"
-
-RULES = (
-    Rule("pretrained.cls_token", "imgencoder.cls_token"),
-    Rule(
-        "pretrained.pos_embed",
-        ("imgencoder.posenc.cls_embedding", "imgencoder.posenc.base_patch_embedding"),
-        split_positions,
-    ),
-    Rule("pretrained.mask_token", None, optional=True),  # for DINOv2's training
-    Rule(
-        "pretrained.patch_embed.proj.{weight,bias}",
-        "imgencoder.patch_embed.proj.{weight,bias}",
-    ),
-    Rule(
-        f"{_BLOCK}.{{norm1,norm2}}.{{weight,bias}}",
-        f"{_PLACE}.{{norm_attn,norm_mlp}}.{{weight,bias}}",
-    ),
-    Rule(
-        f"{_BLOCK}.attn.{{qkv,proj}}.{{weight,bias}}", f"{_PLACE}.attn.{{qkv,proj}}.{{weight,bias}}"
-    ),
-    Rule(f"{_BLOCK}.{{ls1,ls2}}.gamma", f"{_PLACE}.{{scale_attn,scale_mlp}}"),
-    Rule("pretrained.norm.{weight,bias}", "imgencoder.norm.{weight,bias}"),
-    Rule(
-        "depth_head.projects.{0,1,2,3}.{weight,bias}",
-        f"reassemble.{_SCALES}.resample.0.{{weight,bias}}",
-    ),
-    Rule(
-        "depth_head.resize_layers.{0,1,3}.{weight,bias}",
-        "reassemble.{spatial_upx4,spatial_upx2,spatial_downx2}.resample.1.{weight,bias}",
-    ),
-    Rule(f"{_SCRATCH}.layer{{1,2,3,4}}_rn.weight", f"reassemble.{_SCALES}.fuse_proj.weight"),
-    Rule(
-        f"{_SCRATCH}.refinenet{{1,2,3}}.resConfUnit1.conv{{1,2}}.{{weight,bias}}",
-        "fusion.blocks.{0,1,2}.conv_reassembly.conv_seq.{1,3}.{weight,bias}",
-    ),
-    # The coarsest block has nothing to add a map to.
-    Rule(f"{_SCRATCH}.refinenet4.resConfUnit1.conv{{1,2}}.{{weight,bias}}", None, optional=True),
-    Rule(
-        f"{_SCRATCH}.refinenet{{1,2,3,4}}.resConfUnit2.conv{{1,2}}.{{weight,bias}}",
-        "fusion.blocks.{0,1,2,3}.proj_seq.0.conv_seq.{1,3}.{weight,bias}",
-    ),
-    Rule(
-        f"{_SCRATCH}.refinenet{{1,2,3,4}}.out_conv.{{weight,bias}}",
-        "fusion.blocks.{0,1,2,3}.proj_seq.1.{weight,bias}",
-    ),
-    Rule(f"{_SCRATCH}.output_conv1.{{weight,bias}}", "head.spatial_upsampler.0.{weight,bias}"),
-    Rule(f"{_SCRATCH}.output_conv2.{{0,2}}.{{weight,bias}}", "head.proj_1ch.{0,2}.{weight,bias}"),
-)
-
-GELU_MLP = Rule(
-    f"{_BLOCK}.mlp.{{fc1,fc2}}.{{weight,bias}}", f"{_PLACE}.mlp.layers.{{0,2}}.{{weight,bias}}"
-)
-SWIGLU_MLP = Rule(
-    f"{_BLOCK}.mlp.{{w12,w3}}.{{weight,bias}}", f"{_PLACE}.mlp.layers.{{0,2}}.{{weight,bias}}"
-)
-
-
-def find_hints(around: Surroundings, asked: Requests, blocks: int) -> tuple[Hint[Any], ...]:
-    """V1 or V2, and metric or relative."""
+def dinov2_encoder(source: str) -> tuple[Rule, ...]:
+    """A DINOv2 encoder in its official layout, without the feed-forward layers."""
+    block = f"{source}.blocks.{{index}}"
     return (
-        find_variant(around, asked.variant, blocks, V2_TAPS),
-        find_max_depth(around, asked.max_depth),
+        Rule(f"{source}.cls_token", "imgencoder.cls_token"),
+        Rule(f"{source}.pos_embed", POSITIONS, split_positions),
+        Rule(f"{source}.mask_token", None, optional=True),  # for the encoder's own training
+        Rule(f"{source}.patch_embed.proj.{WB}", f"imgencoder.patch_embed.proj.{WB}"),
+        Rule(f"{block}.{{norm1,norm2}}.{WB}", f"{BLOCK}.{{norm_attn,norm_mlp}}.{WB}"),
+        Rule(f"{block}.attn.{{qkv,proj}}.{WB}", f"{BLOCK}.attn.{{qkv,proj}}.{WB}"),
+        Rule(f"{block}.{{ls1,ls2}}.gamma", f"{BLOCK}.{{scale_attn,scale_mlp}}"),
+        Rule(f"{source}.norm.{WB}", f"imgencoder.norm.{WB}"),
     )
 
 
-def stage_depths(blocks: int, hints: tuple[Hint[Any], ...], file: str) -> StageDepths:
-    """Blocks per stage: V2's published taps, or V1's last four blocks."""
-    if blocks < 4:
-        raise CheckpointError(
-            f"{file} has an encoder of {blocks} blocks; a DPT model taps four of them. "
-            "The file is incomplete; download it again."
-        )
-    variant = hints[0].value
-    taps = V2_TAPS[blocks] if variant == "v2" else tuple(range(blocks - 4, blocks))
-    return depths_from_taps(taps)
+def official_head(source: str) -> tuple[Rule, ...]:
+    """The decoder in the official layout."""
+    scratch = f"{source}.scratch"
+    return (
+        Rule(f"{source}.projects.{{0,1,2,3}}.{WB}", f"reassemble.{SCALES}.resample.0.{WB}"),
+        Rule(f"{source}.resize_layers.{{0,1,3}}.{WB}", f"reassemble.{RESIZED}.resample.1.{WB}"),
+        *official_fusion(scratch),
+        Rule(f"{scratch}.output_conv1.{WB}", f"head.spatial_upsampler.0.{WB}"),
+        Rule(f"{scratch}.output_conv2.{{0,2}}.{WB}", f"head.proj_1ch.{{0,2}}.{WB}"),
+    )
 
 
-def configure(shapes: Shapes, depths: StageDepths, hints: tuple[Hint[Any], ...]) -> DPTConfig:
+def feed_forward(block: str, first: str, second: str) -> Rule:
+    """The two linear layers of a block's feed-forward half."""
+    return Rule(f"{block}.mlp.{{{first},{second}}}.{WB}", f"{BLOCK}.mlp.layers.{{0,2}}.{WB}")
+
+
+_LAYER = "backbone.encoder.layer.{index}"
+_TRANSFORMERS = (
+    Rule("backbone.embeddings.cls_token", "imgencoder.cls_token"),
+    Rule("backbone.embeddings.position_embeddings", POSITIONS, split_positions),
+    Rule("backbone.embeddings.mask_token", None, optional=True),
+    Rule(
+        f"backbone.embeddings.patch_embeddings.projection.{WB}",
+        f"imgencoder.patch_embed.proj.{WB}",
+    ),
+    Rule(f"{_LAYER}.{{norm1,norm2}}.{WB}", f"{BLOCK}.{{norm_attn,norm_mlp}}.{WB}"),
+    *transformers_attention(f"{_LAYER}.attention.attention"),
+    Rule(f"{_LAYER}.attention.output.dense.{WB}", f"{BLOCK}.attn.proj.{WB}"),
+    Rule(f"{_LAYER}.layer_scale{{1,2}}.lambda1", f"{BLOCK}.{{scale_attn,scale_mlp}}"),
+    Rule(f"backbone.layernorm.{WB}", f"imgencoder.norm.{WB}"),
+    *transformers_reassembly(),
+    *transformers_fusion(),
+    Rule(f"head.conv1.{WB}", f"head.spatial_upsampler.0.{WB}"),
+    Rule(f"head.conv{{2,3}}.{WB}", f"head.proj_1ch.{{0,2}}.{WB}"),
+)
+
+
+def plan(
+    pattern: str, tensors: Mapping[str, Tensor], around: Surroundings, asked: Requests
+) -> Plan:
+    """V1 or V2, metric or relative, and with that the stages."""
+    blocks = at_least_four(count_blocks(tensors, pattern, around.file), around.file)
+    hints = (
+        find_variant(around, asked, blocks, V2_TAPS),
+        find_max_depth(around, asked),
+    )
+    is_v2 = hints[0].value == "v2"
+    depths = depths_from_taps(V2_TAPS[blocks] if is_v2 else range(blocks - 4, blocks))
+    return Plan(hints, depths, block_rows(depths))
+
+
+def configure(shapes: Shapes, plan: Plan) -> DPTConfig:
     """The whole configuration, from converted shapes and the two hints."""
-    variant, max_depth = hints[0].value, hints[1].value
-    encoder = measure_vit(shapes, depths)
-    stage_channels, features, head_channels = measure_decoder(shapes)
-    metric = "" if max_depth is None else " metric"
+    variant: str = plan.answer("variant")
+    max_depth: float | None = plan.answer("max_depth")
+    encoder = measure_vit(shapes, plan.stage_depths, positions="dinov2", final_norm_eps=1e-6)
+    decoder = measure_decoder(shapes, encoder)
     return DPTConfig(
-        family=f"Depth Anything {variant.upper()}{metric}",
+        family=f"Depth Anything {variant.upper()}" + ("" if max_depth is None else " metric"),
         encoder=encoder,
-        stage_channels=stage_channels,
-        features=features,
-        head_channels=head_channels,
-        max_depth=max_depth,
+        reassembly=decoder.reassembly,
+        features=decoder.features,
+        head_channels=decoder.head_channels,
         image=ImageRule(
             mean=IMAGENET_MEAN,
             std=IMAGENET_STD,
@@ -131,10 +118,13 @@ def configure(shapes: Shapes, depths: StageDepths, hints: tuple[Hint[Any], ...])
             depth_resampling="bilinear",
             depth_corners=variant == "v2",
         ),
+        activation="relu" if max_depth is None else "sigmoid",
+        max_depth=max_depth,
     )
 
 
-def _family(mlp: Rule, mlp_key: str) -> Family:
+def _official(first: str, second: str) -> Family:
+    block = "pretrained.blocks.{index}"
     return Family(
         name="Depth Anything",
         layout="official",
@@ -142,16 +132,40 @@ def _family(mlp: Rule, mlp_key: str) -> Family:
             "pretrained.cls_token",
             "pretrained.pos_embed",
             "pretrained.blocks.0.ls1.gamma",
-            f"pretrained.blocks.0.mlp.{mlp_key}.weight",
+            f"pretrained.blocks.0.mlp.{first}.weight",
             "depth_head.scratch.output_conv2.2.weight",
         ),
-        block_pattern=r"pretrained\.blocks\.(\d+)\.",
-        rules=(*RULES, mlp),
-        hints=find_hints,
-        stage_depths=stage_depths,
+        rules=(
+            *dinov2_encoder("pretrained"),
+            feed_forward(block, first, second),
+            *official_head("depth_head"),
+        ),
+        accepts=("variant", "max_depth"),
+        plan=partial(plan, r"pretrained\.blocks\.(\d+)\."),
         configure=configure,
     )
 
 
-OFFICIAL = _family(GELU_MLP, "fc1")
-OFFICIAL_GIANT = _family(SWIGLU_MLP, "w12")
+def _transformers(first: str, second: str) -> Family:
+    return Family(
+        name="Depth Anything",
+        layout="transformers",
+        signature=(
+            "backbone.embeddings.position_embeddings",
+            "backbone.encoder.layer.0.layer_scale1.lambda1",
+            f"backbone.encoder.layer.0.mlp.{first}.weight",
+            "head.conv3.weight",
+        ),
+        rules=(*_TRANSFORMERS, feed_forward(_LAYER, first, second)),
+        accepts=("variant", "max_depth"),
+        plan=partial(plan, r"backbone\.encoder\.layer\.(\d+)\."),
+        configure=configure,
+    )
+
+
+FAMILIES: tuple[Family, ...] = (
+    _official("fc1", "fc2"),
+    _official("w12", "w3"),  # SwiGLU: the giant encoder
+    _transformers("fc1", "fc2"),
+    _transformers("weights_in", "weights_out"),
+)

@@ -1,23 +1,35 @@
 """What every family table provides."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...checkpoint.rules import Row, Rule
-from ..config import DPTConfig
-from ..hints import Hint, Surroundings
-from ..measure import Shapes
+from torch import Tensor
 
-StageDepths = tuple[int, int, int, int]
+from ...checkpoint.rules import Row, Rule
+from ..config import DPTConfig, Four
+from ..hints import Hint, Requests
+from ..measure import Shapes
+from ..surroundings import Surroundings
 
 
 @dataclass(frozen=True)
-class Requests:
-    """What the user asked for; None leaves a choice open."""
+class Plan:
+    """What must be known before the keys can be renamed.
 
-    variant: str | None = None
-    max_depth: float | None = None
+    Attributes:
+        hints: answers to what the weights do not say.
+        stage_depths: transformer blocks in each stage.
+        rows: the fields that the rules' patterns are filled with, one row a block.
+    """
+
+    hints: tuple[Hint[Any], ...]
+    stage_depths: Four
+    rows: Sequence[Row]
+
+    def answer(self, name: str) -> Any:
+        """The value of the hint of that name."""
+        return next(hint.value for hint in self.hints if hint.name == name)
 
 
 @dataclass(frozen=True)
@@ -28,31 +40,28 @@ class Family:
         name: for people.
         layout: whose names the keys have, for people.
         signature: keys that are all there in this layout and not in any other.
-        block_pattern: a regular expression for the keys of block N; its group is N.
-        rules: the renaming table; its ``{index}``, ``{stage}`` and ``{block}`` are filled
-            for every block.
-        hints: answers to what the weights do not say, from the block count.
-        stage_depths: blocks in each stage, from the block count and the hints.
+        rules: the renaming table.
+        accepts: what of a user's `Requests` makes sense for it.
+        plan: hints and block counts, from the file's own keys.
         configure: the whole configuration, from converted shapes.
     """
 
     name: str
     layout: str
     signature: tuple[str, ...]
-    block_pattern: str
     rules: Sequence[Rule]
-    hints: Callable[[Surroundings, Requests, int], tuple[Hint[Any], ...]]
-    stage_depths: Callable[[int, tuple[Hint[Any], ...], str], StageDepths]
-    configure: Callable[[Shapes, StageDepths, tuple[Hint[Any], ...]], DPTConfig]
+    accepts: tuple[str, ...]
+    plan: Callable[[Mapping[str, Tensor], Surroundings, Requests], Plan]
+    configure: Callable[[Shapes, Plan], DPTConfig]
 
 
-def block_rows(stage_depths: StageDepths) -> list[Row]:
+def block_rows(stage_depths: Four) -> list[Row]:
     """For each block its ``index`` in the file, its ``stage``, and its place there (``block``)."""
     places = [(s, b) for s, depth in enumerate(stage_depths) for b in range(depth)]
     return [{"index": i, "stage": s, "block": b} for i, (s, b) in enumerate(places)]
 
 
-def depths_from_taps(taps: Sequence[int]) -> StageDepths:
+def depths_from_taps(taps: Sequence[int]) -> Four:
     """Blocks per stage, from the 0-based indices of the tapped blocks: a stage ends at a tap."""
     a, b, c, d = (taps[i] - (taps[i - 1] if i else -1) for i in range(4))
     return a, b, c, d

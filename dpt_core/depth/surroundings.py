@@ -1,0 +1,63 @@
+"""All that may hold a hint on a checkpoint, beside its weights."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..checkpoint.known import KnownFile, find_known
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """The path, the file's metadata, the JSON files beside it, and its entry among known files.
+
+    Attributes:
+        path: the file, or the folder of the Hugging Face kind.
+        metadata: the file's own notes.
+        sidecar: ``config.json``, if it is one of a depth model; else empty.
+        preprocessor: ``preprocessor_config.json``, if there is one; else empty.
+        known: the published file that this one is, byte for byte.
+    """
+
+    path: Path
+    metadata: dict[str, str]
+    sidecar: dict[str, Any]
+    preprocessor: dict[str, Any]
+    known: KnownFile | None
+
+    @classmethod
+    def of(cls, path: Path, metadata: dict[str, str]) -> "Surroundings":
+        """Look around a checkpoint."""
+        folder = path if path.is_dir() else path.parent
+        sidecar = _read_json(folder / "config.json")
+        if sidecar.get("model_type") not in ("depth_anything", "dpt"):
+            sidecar = {}  # another model's: many folders hold more than one
+        preprocessor = _read_json(folder / "preprocessor_config.json") if sidecar else {}
+        return cls(path, metadata, sidecar, preprocessor, find_known(path))
+
+    @property
+    def file(self) -> str:
+        """The name for messages."""
+        return self.path.name
+
+    @property
+    def names(self) -> list[str]:
+        """The checkpoint's own name and its two folders', nearest first."""
+        own = self.path.name if self.path.is_dir() else self.path.stem
+        return [own, *(part.name for part in list(self.path.absolute().parents)[:2])]
+
+    @property
+    def backbone(self) -> dict[str, Any]:
+        """The part of the sidecar on the encoder."""
+        backbone = self.sidecar.get("backbone_config")
+        return backbone if isinstance(backbone, dict) else {}
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """The table in a JSON file; empty if there is none, since that is no evidence either way."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError):
+        return {}
+    return content if isinstance(content, dict) else {}
