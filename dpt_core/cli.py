@@ -1,0 +1,380 @@
+"""The command line: depth of many images into files, and what a checkpoint is.
+
+What needs torch is imported by the commands, so that help and wrong options answer at once.
+"""
+
+import argparse
+import dataclasses
+import json
+import sys
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from . import __version__
+from .errors import CheckpointError
+from .files import (
+    SUFFIXES,
+    FileError,
+    Job,
+    Skip,
+    encode_npy,
+    encode_png,
+    encode_png16,
+    plan,
+    read_image,
+    write_atomically,
+)
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+    from .depth.inspection import Inspection
+    from .depth.model import Depth, DepthModel
+
+# The last part of a result's name, by its format.
+FORMATS = {"png16": ".png", "png8": ".png", "npy": ".npy"}
+COLORMAPS = ("grey", "turbo", "inferno", "viridis", "spectral")  # of render.py, which needs torch
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+
+OK, SKIPPED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130  # exit statuses
+
+DESCRIPTION = """\
+Depth from any DPT-style checkpoint: the family and every size are read off the weights.
+
+example:
+  dpt-depth depth photos --checkpoint depth_anything_v2_vits.safetensors --output depth"""
+
+DEPTH_DESCRIPTION = """\
+Estimate the depth of images, each into a file of its own.
+
+Folders are searched with their sub-folders, which the output keeps; hidden files and the
+output folder itself are left out. Of an image the first picture is taken, turned upright as
+its EXIF data say, without alpha. One that cannot be read is skipped with a line that says
+why. A result that is already there stays as it is, whatever options made it, so that a
+run that was broken off goes on where it stopped; --overwrite makes it anew. Images that
+differ in their extensions alone keep them: photo.jpg and photo.webp become photo.jpg.png and
+photo.webp.png. Where names still clash, nothing is done at all.
+
+formats:
+  png16  16-bit grey. Inverse depth: near is white, from each image's minimum to its maximum.
+         Metric models: millimetres, cut off at 65535. The file's text holds kind, min, max,
+         scale and offset; raw = offset + scale x pixel.
+  png8   8-bit picture, near is white, from each image's minimum to its maximum: grey as
+         depth ControlNets expect it, or coloured with --colormap
+  npy    raw float32 depth, as the model gives it"""
+
+DEPTH_EXAMPLES = """\
+examples:
+  dpt-depth depth photo.jpg --checkpoint depth_anything_v2_vits.pth --output depth
+  dpt-depth depth shots --checkpoint model.safetensors --output depth --colormap turbo
+
+exit status: 0, 1 when an image was skipped, 2 when nothing can be done, 130 when interrupted"""
+
+INSPECT_DESCRIPTION = """\
+Show what a checkpoint is without loading it, and why it is taken for that."""
+
+
+class CommandError(Exception):
+    """What was asked for cannot be done; the message is one sentence for the user."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status.
+
+    Args:
+        argv: the arguments; None for those of the process.
+
+    Raises:
+        SystemExit: the arguments are wrong (status 2), or ask for help or the version alone.
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        return arguments.run(arguments)
+    except (CheckpointError, FileError, CommandError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return UNUSABLE
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; every file that was written is complete\n")
+        return INTERRUPTED
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(UNUSABLE, f"error: {message} (see {self.prog} --help)\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    style: Any = {"formatter_class": argparse.RawDescriptionHelpFormatter}
+    parser = _Parser(prog="dpt-depth", description=DESCRIPTION, **style)
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    depth = commands.add_parser(
+        "depth",
+        help="estimate the depth of images",
+        description=DEPTH_DESCRIPTION,
+        epilog=DEPTH_EXAMPLES,
+        **style,
+    )
+    depth.set_defaults(run=run_depth)
+    depth.add_argument(
+        "inputs",
+        nargs="+",
+        type=Path,
+        metavar="IMAGE-OR-FOLDER",
+        help=f"folders are searched for {' '.join(SUFFIXES)}",
+    )
+    depth.add_argument(
+        "--checkpoint", required=True, type=Path, metavar="FILE", help="the depth model"
+    )
+    depth.add_argument(
+        "--output", required=True, type=Path, metavar="DIR", help="where the results go"
+    )
+    depth.add_argument(
+        "--resolution",
+        type=_pixels,
+        metavar="N",
+        help="side in pixels at which the model works (default: the model's own)",
+    )
+    depth.add_argument("--format", choices=FORMATS, help="of the results (default: png16)")
+    depth.add_argument("--colormap", choices=COLORMAPS, help="RGB pictures; implies png8")
+    depth.add_argument(
+        "--device", choices=DEVICES, default="auto", help="where to compute (default: the fastest)"
+    )
+    depth.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="auto",
+        help="what to compute in (default: float32, or the file's own on CUDA)",
+    )
+    _add_hints(depth)
+    depth.add_argument(
+        "--overwrite", action="store_true", help="make results anew that are already there"
+    )
+
+    inspect = commands.add_parser(
+        "inspect", help="show what a checkpoint is", description=INSPECT_DESCRIPTION, **style
+    )
+    inspect.set_defaults(run=run_inspect)
+    inspect.add_argument("file", type=Path, metavar="FILE")
+    inspect.add_argument("--json", action="store_true", help="the same, to be read by programs")
+    _add_hints(inspect)
+    return parser
+
+
+def _add_hints(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--variant",
+        choices=("v1", "v2"),
+        help="of Depth Anything (default: by what is known of the file)",
+    )
+    parser.add_argument(
+        "--max-depth",
+        type=float,
+        metavar="M",
+        help="metres at the far end of a metric model (default: by what is known of the file)",
+    )
+
+
+def _pixels(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of pixels above 0")
+    return int(text)
+
+
+def run_depth(arguments: argparse.Namespace) -> int:
+    """``dpt-depth depth``: an exit status."""
+    form, output = _format(arguments), arguments.output
+    jobs, skips = plan(arguments.inputs, output, FORMATS[form])
+    todo = [job for job in jobs if arguments.overwrite or not job.target.exists()]
+    for skip in skips:
+        _report(skip)
+    written, seconds = 0, 0.0
+    if todo:
+        model = _load(arguments)
+        _make_folder(output)
+        start = time.perf_counter()
+        with _progress(todo) as bar:
+            for source, target in bar:
+                try:
+                    depth = _estimate(model, source, arguments.resolution)
+                except FileError as error:
+                    skips.append(Skip(source, str(error)))
+                    _report(skips[-1])
+                    continue
+                # An error here ends the run: the disk is full, or the folder is protected.
+                write_atomically(target, _encode(depth, form, arguments.colormap))
+                written += 1
+        seconds = time.perf_counter() - start
+    pace = f" ({seconds / written:.2f} s per image)" if written else ""
+    there = len(jobs) - len(todo)
+    hint = " (--overwrite makes them anew)" if there else ""
+    _say(f"{written} written, {len(skips)} skipped, {there} already there{hint}: {output}{pace}")
+    return SKIPPED if skips else OK
+
+
+def run_inspect(arguments: argparse.Namespace) -> int:
+    """``dpt-depth inspect``: an exit status."""
+    from .depth.load import inspect
+
+    inspection = inspect(arguments.file, variant=arguments.variant, max_depth=arguments.max_depth)
+    if arguments.json:
+        _say(json.dumps(dataclasses.asdict(inspection), indent=2, default=str))
+    else:
+        rows = list(_rows(inspection))
+        width = max(len(label) for label, _ in rows)
+        _say("\n".join(f"{label:{width}}  {text}" for label, text in rows))
+    return OK
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandError(
+            f"--output {path} cannot be used as a folder ({error.strerror or error})."
+        ) from error
+
+
+def _format(arguments: argparse.Namespace) -> str:
+    if arguments.colormap is None:
+        return arguments.format or "png16"
+    if arguments.format not in (None, "png8"):
+        raise CommandError(
+            f"--colormap makes png8 pictures and --format asks for {arguments.format}; leave "
+            "one of the two out."
+        )
+    return "png8"
+
+
+def _load(arguments: argparse.Namespace) -> "DepthModel":
+    import torch
+
+    from .depth.load import inspect, load
+
+    file = arguments.checkpoint
+    hints = {"variant": arguments.variant, "max_depth": arguments.max_depth}
+    device, precision = _device(arguments.device), arguments.precision
+    if precision == "auto":
+        # Half precision is a gain on CUDA alone, and nothing is lost where the file has it.
+        own = inspect(file, **hints).dtype if device == "cuda" else None
+        precision = own if own in PRECISIONS else "float32"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they are in the inspection too
+        model = load(file, **hints, dtype=getattr(torch, precision), device=device)
+    for text in model.inspection.warnings:
+        sys.stderr.write(f"warning: {text}\n")
+    return model
+
+
+def _device(name: str) -> str:
+    import torch
+
+    usable = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        return next(device for device, is_usable in usable.items() if is_usable)
+    if not usable[name]:
+        raise CommandError(f"--device {name} cannot be used with this computer and its PyTorch.")
+    return name
+
+
+def _estimate(model: "DepthModel", source: Path, resolution: int | None) -> "Depth":
+    """The depth of one image.
+
+    Raises:
+        FileError: this image gives none; the message is the reason alone.
+    """
+    import torch
+
+    from .depth.model import is_out_of_memory
+
+    image = torch.from_numpy(read_image(source)).permute(2, 0, 1).unsqueeze(0)
+    try:
+        depth = model.infer(image, resolution)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise FileError("not enough memory; a smaller --resolution needs less") from error
+    if not torch.isfinite(depth.values).all():
+        raise FileError(
+            "the model gives NaN or infinite depth; --precision float32 may help, or else the "
+            "checkpoint is damaged"
+        )
+    return depth
+
+
+def _encode(depth: "Depth", form: str, colormap: str | None) -> bytes:
+    """The content of the file for one depth map."""
+    import torch
+
+    from .render import colorize, control_image
+
+    if form == "npy":
+        return encode_npy(depth.values[0].numpy())
+    if form == "png16":
+        return encode_png16(depth.values[0].numpy(), depth.kind)
+    picture = control_image(depth)
+    if colormap is not None:
+        picture = colorize(picture, colormap)
+    return encode_png(torch.round(picture[0] * 255).to(torch.uint8).numpy())
+
+
+def _progress(jobs: Sequence[Job]) -> "tqdm[Job]":
+    """The jobs, with a bar on stderr where somebody watches and there is something to see."""
+    from tqdm import tqdm
+
+    is_quiet = len(jobs) < 2 or not sys.stderr.isatty()
+    return tqdm(jobs, unit="image", file=sys.stderr, disable=is_quiet)
+
+
+def _report(skip: Skip) -> None:
+    from tqdm import tqdm
+
+    # Through the bar, which would stand in the middle of the line otherwise.
+    tqdm.write(f"skipped {skip.path}: {skip.reason}", file=sys.stderr)
+
+
+def _rows(inspection: "Inspection") -> Iterator[tuple[str, str]]:
+    """Labels and texts of the table that `inspect` shows."""
+    config = inspection.config
+    yield "file", str(inspection.path)
+    yield "size", f"{inspection.bytes / 1e6:,.1f} MB, {inspection.dtype}"
+    yield "family", inspection.family
+    yield "layout", inspection.layout
+    yield "parameters", f"{inspection.parameters:,}"
+    yield "depth", "inverse (relative)" if config.max_depth is None else "metres"
+    for hint in inspection.hints:
+        yield hint.name.replace("_", " "), f"{_show(hint.value)} ({hint.evidence})"
+    known = {"family", *(hint.name for hint in inspection.hints)}
+    for name, value in dataclasses.asdict(config).items():
+        if isinstance(value, dict):
+            for part, content in value.items():
+                yield f"{name} {part}".replace("_", " "), _show(content)
+        elif name not in known:
+            yield name.replace("_", " "), _show(value)
+    for text in inspection.warnings:
+        yield "warning", text
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, (tuple, list)):
+        return " ".join(_show(item) for item in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "none" if value is None else str(value)
+
+
+def _say(text: str) -> None:
+    """Write a result to stdout; what its encoding lacks (in names of files) is escaped."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
