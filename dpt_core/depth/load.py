@@ -1,25 +1,26 @@
 """The path of a checkpoint: read → detect → convert → measure → build."""
 
 import warnings
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from ..checkpoint.build import assemble, check_shapes, common_dtype, move_weights, not_finite
 from ..checkpoint.detect import detect
 from ..checkpoint.read import StateFile, read
 from ..checkpoint.rules import convert
+from ..checkpoint.shapes import Shapes
 from ..errors import CheckpointError
 from ..layers import Ops
 from .families import FAMILIES
 from .families.family import Family
 from .hints import Hint, Requests, find_normalisation
 from .inspection import Inspection
-from .measure import Shapes, format_shape
 from .model import DepthModel
 from .net import DPT
 from .surroundings import Surroundings
@@ -76,14 +77,12 @@ def load(
     state = read(path)
     prepared = _prepare(state, Requests(variant, max_depth, pretrained_window))
     compute = dtype or torch.float32
-    for name in list(prepared.tensors):
-        # One at a time, so that memory holds the weights once and not twice.
-        prepared.tensors[name] = prepared.tensors[name].to(device, compute)
-    broken = _not_finite(prepared)
+    move_weights(prepared.tensors, device, compute)
+    broken = not_finite(prepared.tensors, prepared.origin, state.path.name, "depth")
     for text in broken:
         warnings.warn(text, stacklevel=2)
-    net = _build(prepared, ops)
     inspection = replace(prepared.inspection, warnings=tuple(broken))
+    net = assemble(partial(DPT, inspection.config, ops), prepared.tensors)
     return DepthModel(inspection.config, net, inspection, torch.device(device), compute)
 
 
@@ -91,7 +90,6 @@ class _Prepared(NamedTuple):
     inspection: Inspection
     tensors: dict[str, Tensor]  # converted
     origin: dict[str, str]  # converted name → the file's own
-    file: str
 
 
 def _prepare(state: StateFile, asked: Requests) -> _Prepared:
@@ -99,7 +97,7 @@ def _prepare(state: StateFile, asked: Requests) -> _Prepared:
     file = state.path.name
     family = detect(state.tensors, FAMILIES, file)
     _refuse_others(family, asked, file)
-    dtype = _common_dtype(state.tensors, file)
+    dtype = common_dtype(state.tensors, file)
     around = Surroundings.of(state.path, state.metadata)
     plan = family.plan(state.tensors, around, asked)
     tensors, origin = convert(state.tensors, family.rules, plan.rows, file)
@@ -120,9 +118,8 @@ def _prepare(state: StateFile, asked: Requests) -> _Prepared:
         dtype=dtype,
         bytes=state.bytes,
     )
-    prepared = _Prepared(inspection, tensors, origin, file)
-    _check_shapes(prepared)
-    return prepared
+    check_shapes(tensors, origin, partial(DPT, config), file)
+    return _Prepared(inspection, tensors, origin)
 
 
 def _refuse_others(family: Family, asked: Requests, file: str) -> None:
@@ -132,57 +129,3 @@ def _refuse_others(family: Family, asked: Requests, file: str) -> None:
                 f"{file} is a {family.name} model, for which {name} means nothing; it was "
                 f"{value!r}. Leave it open."
             )
-
-
-def _common_dtype(tensors: dict[str, Tensor], file: str) -> str:
-    counts: Counter[torch.dtype] = Counter()
-    for name, tensor in tensors.items():
-        if tensor.is_floating_point():
-            counts[tensor.dtype] += tensor.numel()
-        elif tensor.numel() > 1 and name.endswith(".weight"):
-            raise CheckpointError(
-                f"{file} stores {name} as {str(tensor.dtype).removeprefix('torch.')}: it is "
-                "quantised. Use a float32, float16 or bfloat16 version of the file."
-            )
-    return str(counts.most_common(1)[0][0]).removeprefix("torch.") if counts else "float32"
-
-
-def _check_shapes(prepared: _Prepared) -> None:
-    """Compare every weight with the network that the configuration describes."""
-    with torch.device("meta"):
-        wanted = DPT(prepared.inspection.config).state_dict()
-    for name, tensor in prepared.tensors.items():
-        if name not in wanted:
-            raise CheckpointError(
-                f"{prepared.file} holds {prepared.origin[name]}, which a model of its kind and "
-                "size does not have. Use the original checkpoint."
-            )
-        if tensor.shape != wanted[name].shape:
-            found, expected = (format_shape(tuple(t.shape)) for t in (tensor, wanted[name]))
-            raise CheckpointError(
-                f"{prepared.file} has a wrong shape for {prepared.origin[name]}: {found} where "
-                f"{expected} was expected. The file is damaged or is another model; use the "
-                "original checkpoint."
-            )
-    missing = [name for name in wanted if name not in prepared.tensors]
-    if missing:
-        raise CheckpointError(
-            f"{prepared.file} lacks the weights of {missing[0]}. Use the original checkpoint."
-        )
-
-
-def _not_finite(prepared: _Prepared) -> list[str]:
-    return [
-        f"{prepared.file} has NaN or infinite values in {prepared.origin[name]}; its depth may "
-        "be empty. Download the file again."
-        for name, tensor in prepared.tensors.items()
-        if not torch.isfinite(tensor.sum(dtype=torch.float32))
-    ]
-
-
-def _build(prepared: _Prepared, ops: Ops) -> DPT:
-    """The network with the file's weights in it: nothing initialised, nothing copied."""
-    with torch.device("meta"):
-        net = DPT(prepared.inspection.config, ops)
-    net.load_state_dict(prepared.tensors, strict=True, assign=True)
-    return net.eval().requires_grad_(False)
