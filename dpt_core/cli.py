@@ -60,9 +60,9 @@ differ in their extensions alone keep them: photo.jpg and photo.webp become phot
 photo.webp.png. Where names still clash, nothing is done at all.
 
 formats:
-  png16  16-bit grey. Inverse depth: near is white, from each image's minimum to its maximum.
-         Metric models: millimetres, cut off at 65535. The file's text holds kind, min, max,
-         scale and offset; raw = offset + scale x pixel.
+  png16  16-bit grey. Near is white, from each image's minimum to its maximum; but metres are
+         stored as millimetres, cut off at 65535. The file's text holds kind, min, max, scale
+         and offset; raw = offset + scale x pixel.
   png8   8-bit picture, near is white, from each image's minimum to its maximum: grey as
          depth ControlNets expect it, or coloured with --colormap
   npy    raw float32 depth, as the model gives it"""
@@ -140,6 +140,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="side in pixels at which the model works (default: the model's own)",
     )
+    depth.add_argument(
+        "--fov",
+        type=float,
+        metavar="DEGREES",
+        help="horizontal field of view, with which Depth Anything 3 metric gives metres",
+    )
     depth.add_argument("--format", choices=FORMATS, help="of the results (default: png16)")
     depth.add_argument("--colormap", choices=COLORMAPS, help="RGB pictures; implies png8")
     depth.add_argument(
@@ -178,6 +184,22 @@ def _add_hints(parser: argparse.ArgumentParser) -> None:
         metavar="M",
         help="metres at the far end of a metric model (default: by what is known of the file)",
     )
+    parser.add_argument(
+        "--pretrained-window",
+        type=int,
+        nargs="+",
+        metavar="W",
+        help="of Swin V2, one number or one a stage (default: by what is known of the file)",
+    )
+
+
+def _hints(arguments: argparse.Namespace) -> dict[str, Any]:
+    windows = arguments.pretrained_window
+    return {
+        "variant": arguments.variant,
+        "max_depth": arguments.max_depth,
+        "pretrained_window": windows[0] if windows and len(windows) == 1 else windows,
+    }
 
 
 def _pixels(text: str) -> int:
@@ -201,7 +223,7 @@ def run_depth(arguments: argparse.Namespace) -> int:
         with _progress(todo) as bar:
             for source, target in bar:
                 try:
-                    depth = _estimate(model, source, arguments.resolution)
+                    depth = _estimate(model, source, arguments.resolution, arguments.fov)
                 except FileError as error:
                     skips.append(Skip(source, str(error)))
                     _report(skips[-1])
@@ -221,7 +243,7 @@ def run_inspect(arguments: argparse.Namespace) -> int:
     """``dpt-depth inspect``: an exit status."""
     from .depth.load import inspect
 
-    inspection = inspect(arguments.file, variant=arguments.variant, max_depth=arguments.max_depth)
+    inspection = inspect(arguments.file, **_hints(arguments))
     if arguments.json:
         _say(json.dumps(dataclasses.asdict(inspection), indent=2, default=str))
     else:
@@ -257,7 +279,7 @@ def _load(arguments: argparse.Namespace) -> "DepthModel":
     from .depth.load import inspect, load
 
     file = arguments.checkpoint
-    hints = {"variant": arguments.variant, "max_depth": arguments.max_depth}
+    hints = _hints(arguments)
     device, precision = _device(arguments.device), arguments.precision
     if precision == "auto":
         # Half precision is a gain on CUDA alone, and nothing is lost where the file has it.
@@ -286,7 +308,9 @@ def _device(name: str) -> str:
     return name
 
 
-def _estimate(model: "DepthModel", source: Path, resolution: int | None) -> "Depth":
+def _estimate(
+    model: "DepthModel", source: Path, resolution: int | None, fov: float | None
+) -> "Depth":
     """The depth of one image.
 
     Raises:
@@ -298,7 +322,7 @@ def _estimate(model: "DepthModel", source: Path, resolution: int | None) -> "Dep
 
     image = torch.from_numpy(read_image(source)).permute(2, 0, 1).unsqueeze(0)
     try:
-        depth = model.infer(image, resolution)
+        depth = model.infer(image, resolution, fov=fov)
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
@@ -344,24 +368,35 @@ def _report(skip: Skip) -> None:
 
 def _rows(inspection: "Inspection") -> Iterator[tuple[str, str]]:
     """Labels and texts of the table that `inspect` shows."""
+    from .depth.inspection import describe_unit
+
     config = inspection.config
     yield "file", str(inspection.path)
     yield "size", f"{inspection.bytes / 1e6:,.1f} MB, {inspection.dtype}"
     yield "family", inspection.family
     yield "layout", inspection.layout
     yield "parameters", f"{inspection.parameters:,}"
-    yield "depth", "inverse (relative)" if config.max_depth is None else "metres"
+    yield "depth", describe_unit(config)
     for hint in inspection.hints:
         yield hint.name.replace("_", " "), f"{_show(hint.value)} ({hint.evidence})"
     known = {"family", *(hint.name for hint in inspection.hints)}
-    for name, value in dataclasses.asdict(config).items():
-        if isinstance(value, dict):
-            for part, content in value.items():
-                yield f"{name} {part}".replace("_", " "), _show(content)
-        elif name not in known:
+    for name, value in _flat(dataclasses.asdict(config)):
+        if name not in known:
             yield name.replace("_", " "), _show(value)
     for text in inspection.warnings:
         yield "warning", text
+
+
+def _flat(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The values of nested tables and lists of tables, by their joined names."""
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name} ")
+        elif isinstance(value, tuple) and value and isinstance(value[0], dict):
+            for column in value[0]:
+                yield f"{prefix}{name} {column}", [row[column] for row in value]
+        else:
+            yield f"{prefix}{name}", value
 
 
 def _show(value: Any) -> str:

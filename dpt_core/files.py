@@ -179,8 +179,9 @@ def _one_line(error: BaseException) -> str:
 def encode_png16(depth: np.ndarray, kind: str) -> bytes:
     """Raw depth, H×W, as a 16-bit grey PNG whose text says how to restore the raw values.
 
-    Inverse depth runs from its minimum (0) to its maximum (65535): near is white. Metres
-    are stored as millimetres, cut off at 65535. Either way, raw = offset + scale × pixel.
+    Near is white: inverse depth runs from its minimum (0) to its maximum (65535), distance
+    the other way. Metres are stored as millimetres, cut off at 65535. Always,
+    raw = offset + scale × pixel.
     """
     values = depth.astype(np.float64)
     low, high = float(values.min()), float(values.max())
@@ -188,9 +189,10 @@ def encode_png16(depth: np.ndarray, kind: str) -> bytes:
         offset, scale = 0.0, MILLIMETRE
         pixels = values / MILLIMETRE
     else:
-        offset, scale = low, (high - low) / DEEPEST
+        offset, span = (low, high - low) if kind == "inverse" else (high, low - high)
+        scale = span / DEEPEST
         # Not divided by `scale`: it is 0 for a flat map, and too small to be exact for others.
-        pixels = (values - low) / (high - low) * DEEPEST if high > low else np.zeros_like(values)
+        pixels = (values - offset) / span * DEEPEST if span else np.zeros_like(values)
     text = PngInfo()
     numbers = {"min": low, "max": high, "scale": scale, "offset": offset}
     for key, value in {"kind": kind, **numbers}.items():

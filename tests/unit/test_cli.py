@@ -258,7 +258,9 @@ class TestFailures:
         Image.new("RGB", (120, 20)).save(wide)
         infer = DepthModel.infer
 
-        def limited(self: DepthModel, images: torch.Tensor, resolution: int | None) -> Depth:
+        def limited(
+            self: DepthModel, images: torch.Tensor, resolution: int | None, **options: object
+        ) -> Depth:
             if images.shape[-1] > 100:
                 raise torch.OutOfMemoryError("CUDA out of memory")
             return infer(self, images, resolution)
@@ -272,7 +274,7 @@ class TestFailures:
         self, photo, checkpoint, tmp_path, capsys: Capture, monkeypatch
     ):
         nan = Depth(torch.full((1, 42, 56), torch.nan), "inverse")
-        monkeypatch.setattr(DepthModel, "infer", lambda *_: nan)
+        monkeypatch.setattr(DepthModel, "infer", lambda *_, **__: nan)
         assert run_depth(photo, checkpoint, tmp_path / "out") == 1
         assert "NaN or infinite depth" in capsys.readouterr().err
         assert files_below(tmp_path / "out") == []
@@ -480,3 +482,15 @@ class TestProcess:
                 main(argv)
             assert stop.value.code == 0
             assert text in capsys.readouterr().out
+
+
+def test_png16_of_distance_is_white_near_and_restores(tmp_path: Path) -> None:
+    depth = np.array([[1.0, 2.0], [3.0, 5.0]], dtype=np.float32)
+    path = tmp_path / "distance.png"
+    path.write_bytes(files.encode_png16(depth, "distance"))
+    with Image.open(path) as picture:
+        pixels, text = np.asarray(picture).astype(np.float64), picture.info
+    assert pixels[0, 0] == 65535
+    assert pixels[1, 1] == 0
+    restored = float(text["offset"]) + float(text["scale"]) * pixels
+    np.testing.assert_allclose(restored, depth, atol=4 / 65535 / 2)
