@@ -9,6 +9,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+torch.set_num_threads(1)  # the networks here are tiny: more threads cost more than they give
+
 FIXTURES = Path(__file__).parent / "fixtures"
 Shape = tuple[int, ...]
 
