@@ -8,27 +8,18 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import CheckpointError
-from .shapes import format_shape
+from .shapes import format_dtype, format_shape
 
 Net = TypeVar("Net", bound=nn.Module)
 
 
-def common_dtype(tensors: Mapping[str, Tensor], file: str) -> str:
-    """The number format of most of a file, ``"float32"``, ``"float16"``, …
-
-    Raises:
-        CheckpointError: weights are stored as integers.
-    """
+def common_dtype(tensors: Mapping[str, Tensor]) -> str:
+    """The number format of most of a file's weights, ``"float32"``, ``"float16"``, …"""
     counts: Counter[torch.dtype] = Counter()
-    for name, tensor in tensors.items():
+    for tensor in tensors.values():
         if tensor.is_floating_point():
             counts[tensor.dtype] += tensor.numel()
-        elif tensor.numel() > 1 and name.endswith(".weight"):
-            raise CheckpointError(
-                f"{file} stores {name} as {str(tensor.dtype).removeprefix('torch.')}: it is "
-                "quantised. Use a float32, float16 or bfloat16 version of the file."
-            )
-    return str(counts.most_common(1)[0][0]).removeprefix("torch.") if counts else "float32"
+    return format_dtype(counts.most_common(1)[0][0]) if counts else "float32"
 
 
 def check_shapes(
@@ -42,8 +33,14 @@ def check_shapes(
     Raises:
         CheckpointError: a weight is unknown, missing or of another shape.
     """
-    with torch.device("meta"):
-        wanted = make().state_dict()
+    try:
+        with torch.device("meta"):
+            wanted = make().state_dict()
+    except (RuntimeError, ValueError) as error:
+        raise CheckpointError(
+            f"{file} has weights whose sizes do not make a network ({error}). The file is "
+            "damaged or is another model; use the original checkpoint."
+        ) from error
     for name, tensor in tensors.items():
         if name not in wanted:
             raise CheckpointError(
@@ -65,24 +62,44 @@ def check_shapes(
 
 
 def move_weights(
-    tensors: dict[str, Tensor], device: torch.device | str, dtype: torch.dtype
-) -> None:
-    """Change where and in what format the weights are, in place."""
+    tensors: dict[str, Tensor],
+    origin: Mapping[str, str],
+    device: torch.device | str,
+    dtype: torch.dtype,
+    file: str,
+    result: str,
+) -> list[str]:
+    """Change where and in what format the weights are, in place.
+
+    Returns:
+        A sentence for every weight with values that are not finite, in the file or only
+        after the change to a smaller format; `result` is what suffers from them.
+    """
+    warnings = []
     for name in list(tensors):
         # One at a time, so that memory holds the weights once and not twice.
-        tensors[name] = tensors[name].to(device, dtype)
+        before, tensors[name] = tensors[name], tensors[name].to(device, dtype)
+        if _is_finite(tensors[name]):
+            continue
+        if _is_finite(before):
+            warnings.append(
+                f"{file} has values in {origin[name]} that are too large for "
+                f"{format_dtype(dtype)}; its {result} may be empty. Choose float32 or bfloat16."
+            )
+        else:
+            warnings.append(
+                f"{file} has NaN or infinite values in {origin[name]}; its {result} may be "
+                "empty. Download the file again."
+            )
+    return warnings
 
 
-def not_finite(
-    tensors: Mapping[str, Tensor], origin: Mapping[str, str], file: str, result: str
-) -> list[str]:
-    """A sentence for every weight with NaN or infinite values; `result` is what suffers."""
-    return [
-        f"{file} has NaN or infinite values in {origin[name]}; its {result} may be empty. "
-        "Download the file again."
-        for name, tensor in tensors.items()
-        if not torch.isfinite(tensor.sum(dtype=torch.float32))
-    ]
+def _is_finite(tensor: Tensor) -> bool:
+    # The sum is quick and needs no memory. Finite values may still add up to infinity.
+    if tensor.sum(dtype=torch.float32).isfinite():
+        return True
+    wide = tensor.float() if tensor.itemsize == 1 else tensor  # float8 has no isfinite
+    return bool(wide.isfinite().all())
 
 
 def assemble(make: Callable[[], Net], tensors: Mapping[str, Tensor]) -> Net:

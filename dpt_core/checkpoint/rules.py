@@ -14,9 +14,12 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..errors import CheckpointError
+from .shapes import format_dtype, format_shape
 
 Operation = Callable[..., "Tensor | tuple[Tensor, ...]"]
 Row = Mapping[str, object]  # the fields of one block: {"index": 7, "stage": 2, "block": 1}
+
+MOST_BLOCKS = 1000  # twenty times the deepest encoder known: what is beyond is no model
 
 _LIST = re.compile(r"\{([^{}]*,[^{}]*)\}")
 _FIELD = re.compile(r"\{(\w+)\}")
@@ -58,7 +61,9 @@ def convert(
         The converted tensors, and for each converted name the original it came from.
 
     Raises:
-        CheckpointError: a key meets no rule, or a rule lacks its key; the message names it.
+        CheckpointError: a key meets no rule, a rule lacks its key, or weights are not
+            floating-point numbers or of a shape that a rule cannot work on; the message
+            names the key.
     """
     moves = [move for rule in rules for move in _expand(rule, rows)]
     known = {key for move in moves for key in move.sources}
@@ -78,16 +83,20 @@ def convert(
     converted: dict[str, Tensor] = {}
     origin: dict[str, str] = {}
     for move in moves:
-        parts = [tensors.pop(key) for key in move.sources]
+        parts = {key: tensors.pop(key) for key in move.sources}
         if not move.targets:
             continue
+        for key, part in parts.items():
+            if not part.is_floating_point():
+                raise _not_floating(file, key, part)
         try:
-            result = move.operation(*parts)
+            result = move.operation(*parts.values())
         except (RuntimeError, IndexError, ValueError) as error:
-            shapes = ", ".join(
-                f"{k} {tuple(p.shape)}" for k, p in zip(move.sources, parts, strict=True)
-            )
-            raise CheckpointError(f"{file} has weights of a wrong shape: {shapes}.") from error
+            shapes = ", ".join(f"{key} ({format_shape(p.shape)})" for key, p in parts.items())
+            raise CheckpointError(
+                f"{file} has a shape that cannot be right in {shapes}. The file is damaged or "
+                "is another model; use the original checkpoint."
+            ) from error
         values = result if isinstance(result, tuple) else (result,)
         for target, value in zip(move.targets, values, strict=True):
             converted[target] = value
@@ -105,14 +114,20 @@ def count_blocks(keys: Iterable[str], pattern: str, file: str) -> int:
     """How many blocks there are: `pattern`'s one group is the index, which must run 0, 1, 2…
 
     Raises:
-        CheckpointError: an index in the middle is missing.
+        CheckpointError: an index in the middle is missing, or there are absurdly many.
     """
-    found = {int(match[1]) for key in keys if (match := re.match(pattern, key))}
-    missing = next((i for i in range(len(found)) if i not in found), None)
+    # Compared as text: a number in a key may have more digits than any integer should.
+    found = {match[1] for key in keys if (match := re.match(pattern, key))}
+    if len(found) > MOST_BLOCKS:
+        raise CheckpointError(
+            f"{file} has {len(found):,} numbered blocks, and no encoder has more than "
+            f"{MOST_BLOCKS:,}. It is damaged or another model; use the original checkpoint."
+        )
+    missing = next((i for i in range(len(found)) if str(i) not in found), None)
     if missing is not None:
         raise CheckpointError(
-            f"{file} has {len(found)} blocks but none numbered {missing}: it is incomplete. "
-            "Download or export it again."
+            f"{file} has {len(found)} numbered blocks but none numbered {missing}: it is "
+            "incomplete or damaged. Download or export it again."
         )
     return len(found)
 
@@ -138,6 +153,15 @@ def _tuple(value: str | tuple[str, ...]) -> tuple[str, ...]:
 
 def _absent(move: _Move, tensors: Mapping[str, Tensor]) -> bool:
     return move.optional and not any(key in tensors for key in move.sources)
+
+
+def _not_floating(file: str, key: str, tensor: Tensor) -> CheckpointError:
+    found = format_dtype(tensor.dtype)
+    kind = "complex numbers" if tensor.is_complex() else "whole numbers (a quantised model)"
+    return CheckpointError(
+        f"{file} stores {key} as {found}, {kind}, where floating-point weights were expected. "
+        "Use a float32, float16 or bfloat16 version of the file."
+    )
 
 
 def _few(keys: list[str]) -> str:

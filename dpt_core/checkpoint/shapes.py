@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 from ..errors import CheckpointError
@@ -46,3 +47,8 @@ class Shapes:
 def format_shape(shape: tuple[int, ...]) -> str:
     """``3×4`` for people."""
     return "×".join(str(side) for side in shape) or "a single number"
+
+
+def format_dtype(dtype: torch.dtype) -> str:
+    """``float32`` for people."""
+    return str(dtype).removeprefix("torch.")

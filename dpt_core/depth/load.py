@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..checkpoint.build import assemble, check_shapes, common_dtype, move_weights, not_finite
+from ..checkpoint.build import assemble, check_shapes, common_dtype, move_weights
 from ..checkpoint.detect import detect
 from ..checkpoint.read import StateFile, read
 from ..checkpoint.rules import convert
@@ -72,13 +72,14 @@ def load(
         CheckpointError: the file cannot be used; the message says why and what to do.
 
     Warns:
-        UserWarning: a weight has NaN or infinite values.
+        UserWarning: a weight has NaN or infinite values, or values too large for `dtype`.
     """
     state = read(path)
     prepared = _prepare(state, Requests(variant, max_depth, pretrained_window))
     compute = dtype or torch.float32
-    move_weights(prepared.tensors, device, compute)
-    broken = not_finite(prepared.tensors, prepared.origin, state.path.name, "depth")
+    broken = move_weights(
+        prepared.tensors, prepared.origin, device, compute, state.path.name, "depth"
+    )
     for text in broken:
         warnings.warn(text, stacklevel=2)
     inspection = replace(prepared.inspection, warnings=tuple(broken))
@@ -97,7 +98,7 @@ def _prepare(state: StateFile, asked: Requests) -> _Prepared:
     file = state.path.name
     family = detect(state.tensors, FAMILIES, file)
     _refuse_others(family, asked, file)
-    dtype = common_dtype(state.tensors, file)
+    dtype = common_dtype(state.tensors)
     around = Surroundings.of(state.path, state.metadata)
     plan = family.plan(state.tensors, around, asked)
     tensors, origin = convert(state.tensors, family.rules, plan.rows, file)
