@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ..camera import intrinsics_of_fov
 from .config import DPTConfig, Kind
 from .images import check_images, network_size, to_image, to_network
 from .inspection import Inspection
@@ -26,11 +27,18 @@ class Depth(NamedTuple):
             ``"metres"`` (larger is farther), or ``"distance"`` (the same without a unit).
         sky: B×H×W float32 on the CPU, where the model tells it: 0 is no sky, from 0.3 on it
             is sky; else None.
+        valid: B×H×W bool on the CPU, False where the values mean nothing; None: all count.
+        intrinsics: B×3×3 float32, the pinhole cameras in units of the image's width and height
+            (the middle is 0.5), so that they hold at any size; None: not known.
+        checkpoint: name of the file whose model made it.
     """
 
     values: Tensor
     kind: Kind
     sky: Tensor | None = None
+    valid: Tensor | None = None
+    intrinsics: Tensor | None = None
+    checkpoint: str | None = None
 
 
 @dataclass
@@ -116,9 +124,14 @@ class DepthModel:
             done = end
             if progress is not None:
                 progress(done, len(images))
-        if factor is not None:
-            return Depth(values.mul_(factor), "metres", sky)
-        return Depth(values, self.config.kind, sky)
+        camera = None if fov is None else intrinsics_of_fov(fov, width, height)
+        return Depth(
+            values=values if factor is None else values.mul_(factor),
+            kind=self.config.kind if factor is None else "metres",
+            sky=sky,
+            intrinsics=None if camera is None else camera.expand(len(images), 3, 3),
+            checkpoint=self.inspection.path.name,
+        )
 
     def _run(self, images: Tensor, size: tuple[int, int]) -> Prediction:
         """One chunk, at the images' size."""

@@ -1,59 +1,26 @@
 """Raw depth to pictures. Rendering is the last step: raw values stay as they are."""
 
-from functools import cache
-from pathlib import Path
+from .colormaps import COLORMAPS, colorize
+from .normalise import control_image, nearness, normalise
+from .picture import EachImage, Fixed, Frame, Range, Rendering, Steady, Style, WholeBatch, render
+from .sizes import Target, pixel_perfect, to_multiple
 
-import numpy as np
-import torch
-from PIL import Image
-from torch import Tensor
-
-from .depth.model import Depth
-
-COLORMAPS = ("grey", "turbo", "inferno", "viridis", "spectral")
-NEAREST_METRES = 1e-3  # metres below this count as this: 1/0 is no brightness
-
-
-def nearness(depth: Depth) -> Tensor:
-    """Larger is nearer, for both kinds: inverse depth as it is, 1/z of metres. B×H×W."""
-    if depth.kind == "inverse":
-        return depth.values
-    return depth.values.clamp(min=NEAREST_METRES).reciprocal()
-
-
-def normalise(values: Tensor) -> Tensor:
-    """Each image of B×H×W from its own minimum and maximum to [0, 1]; a flat one to 0."""
-    low = values.amin(dim=(-2, -1), keepdim=True)
-    span = values.amax(dim=(-2, -1), keepdim=True) - low
-    return torch.where(span > 0, (values - low) / span, 0.0)
-
-
-def control_image(depth: Depth) -> Tensor:
-    """What depth ControlNets were trained on: near is white, min–max per image. B×H×W in [0, 1]."""
-    return normalise(nearness(depth))
-
-
-def colorize(values: Tensor, colormap: str) -> Tensor:
-    """B×H×W in [0, 1] → RGB B×H×W×3 in [0, 1], between the table's colours linearly.
-
-    Raises:
-        ValueError: there is no colour map of that name.
-    """
-    if colormap not in COLORMAPS:
-        raise ValueError(f"There is no colour map {colormap!r}; choose one of {COLORMAPS}.")
-    if colormap == "grey":
-        return values.unsqueeze(-1).expand(*values.shape, 3)
-    table = _table(colormap).to(values)
-    place = values.clamp(0, 1) * (len(table) - 1)
-    low = place.floor().clamp(max=len(table) - 2)
-    share = (place - low).unsqueeze(-1)
-    index = low.long()
-    return torch.lerp(table[index], table[index + 1], share)
-
-
-@cache
-def _table(colormap: str) -> Tensor:
-    """256×3 in [0, 1]: one row of the picture that holds all the colour maps."""
-    with Image.open(Path(__file__).with_name("colormaps.png")) as picture:
-        rows = np.asarray(picture.convert("RGB"))
-    return torch.from_numpy(rows[COLORMAPS.index(colormap) - 1].copy()).float() / 255
+__all__ = [
+    "COLORMAPS",
+    "EachImage",
+    "Fixed",
+    "Frame",
+    "Range",
+    "Rendering",
+    "Steady",
+    "Style",
+    "Target",
+    "WholeBatch",
+    "colorize",
+    "control_image",
+    "nearness",
+    "normalise",
+    "pixel_perfect",
+    "render",
+    "to_multiple",
+]
