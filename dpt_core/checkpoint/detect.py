@@ -21,21 +21,23 @@ class Signed(Protocol):
 S = TypeVar("S", bound=Signed)
 
 
-def detect(tensors: Mapping[str, Any], families: Sequence[S], file: str) -> S:
-    """The one family whose whole signature is among the keys.
+def detect(
+    tensors: Mapping[str, Any], families: Sequence[S], file: str, kind: str = "depth model"
+) -> S:
+    """The one family whose whole signature is among the keys; `kind` is what they all are.
 
     Raises:
         CheckpointError: there is none; the message names what the file is if that is known,
             or else the nearest family and the first key that it lacks.
     """
     matches = [family for family in families if all(key in tensors for key in family.signature)]
-    foreign = recognise(tensors)
+    foreign = recognise(tensors, own={family.name for family in families})
     if len(matches) == 1 and foreign is None:
         return matches[0]
     supported = _listing(families)
     if foreign is not None:
         raise CheckpointError(
-            f"{file} is {foreign}, not a depth model that this pack loads ({supported}). "
+            f"{file} is {foreign}, not a {kind} that this pack loads ({supported}). "
             "Choose one of those."
         )
     nearest = max(families, key=lambda family: sum(key in tensors for key in family.signature))

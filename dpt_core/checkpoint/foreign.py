@@ -1,7 +1,7 @@
-"""Well-known models that are not supported, by keys that give them away."""
+"""Well-known models of other kinds or not supported, by keys that give them away."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 # (what it is, a pattern that one of its keys meets), the most specific first.
 FOREIGN: tuple[tuple[str, str], ...] = (
@@ -36,10 +36,15 @@ FOREIGN: tuple[tuple[str, str], ...] = (
 )
 
 
-def recognise(keys: Iterable[str]) -> str | None:
-    """The name of the unsupported model that these keys belong to, if it is well known."""
+def recognise(keys: Iterable[str], own: Collection[str] = ()) -> str | None:
+    """The name of the unsupported model that these keys belong to, if it is well known.
+
+    `own` are names in the table of what the caller supports.
+    """
     keys = list(keys)
     for name, pattern in FOREIGN:
+        if name in own:
+            continue
         matches = re.compile(pattern).match
         if any(matches(key) for key in keys):
             return name

@@ -1,0 +1,1 @@
+"""Segment Anything v1: masks from points, boxes and masks, or of everything."""

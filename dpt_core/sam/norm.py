@@ -1,0 +1,20 @@
+"""Layer normalisation of maps."""
+
+import torch
+from torch import Tensor, nn
+
+
+class LayerNorm2d(nn.Module):
+    """Normalises B×C×H×W over its channels, in float32 at least."""
+
+    def __init__(self, channels: int, eps: float) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.empty(channels, 1, 1))
+        self.bias = nn.Parameter(torch.empty(channels, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        exact = x.float()
+        variance, mean = torch.var_mean(exact, dim=1, correction=0, keepdim=True)
+        scaled = (exact - mean).mul_(torch.rsqrt(variance + self.eps))
+        return scaled.mul_(self.weight.to(scaled)).add_(self.bias.to(scaled)).to(x)
