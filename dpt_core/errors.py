@@ -7,3 +7,14 @@ class CheckpointError(ValueError):
     The message is one sentence for the person who chose the file:
     what was found, what was expected, and what to do.
     """
+
+
+def cut_off(file: str, size: int, expected: int) -> CheckpointError:
+    """The error for a file of `size` bytes that should have `expected`."""
+    if expected - size < 100_000:
+        found = f"{size:,} of {expected:,} bytes"
+    else:
+        found = f"{size / 1e6:,.1f} of {expected / 1e6:,.1f} MB"
+    return CheckpointError(
+        f"{file} is cut off: {found}. The download did not finish; download it again."
+    )

@@ -1,22 +1,57 @@
 """PyTorch's own files (.pt, .pth, .bin, .ckpt), read by its restricted loader.
 
 The restricted loader (``weights_only=True``) builds tensors and plain containers and
-refuses everything else, so no code from a file can run.
+refuses everything else, so no code from a file can run. It trusts a file's sizes, though:
+what a few bytes could blow up is refused before or after it.
 """
 
 import pickle
+import pickletools
+import struct
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from os import SEEK_CUR
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from torch import Tensor
 
-from ..errors import CheckpointError
+from ..errors import CheckpointError, cut_off
+from .known import KNOWN
+from .shapes import format_shape
 
 # Where training scripts put the weights when they save more than the weights.
-NESTING = ("state_dict", "model_state_dict", "model", "model_ema", "ema", "net", "params")
+NESTING = (
+    "state_dict",
+    "model_state_dict",
+    "model",
+    "model_ema",
+    "ema",
+    "net",
+    "network",
+    "module",
+    "params_ema",
+    "params",
+    "weights",
+)
+MOST_NESTED = 4
+ARCHIVE = b"PK\x03\x04"
+# What the loaders of archives and pickles raise on damaged bytes: they check little.
+DAMAGE = (
+    RuntimeError,
+    EOFError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    MemoryError,
+    OSError,
+    struct.error,
+    zipfile.BadZipFile,
+)
 
 
 def read_pickle(path: Path, mapped: bool) -> dict[str, Tensor]:
@@ -25,77 +60,128 @@ def read_pickle(path: Path, mapped: bool) -> dict[str, Tensor]:
     Raises:
         CheckpointError: the file is damaged, holds anything but data, or holds no weights.
     """
-    is_zip = zipfile.is_zipfile(path)
-    if is_zip:
-        _refuse_compressed(path)
+    size = path.stat().st_size
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped and is_zip)
+        is_archive = _check_globals_and_size(path, size)
+        content = torch.load(
+            path, map_location="cpu", weights_only=True, mmap=mapped and is_archive
+        )
     except pickle.UnpicklingError as error:
-        raise _refused(path, error) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        raise _refused(path, str(error)) from error
+    except CheckpointError:
+        raise
+    except DAMAGE as error:
         if isinstance(error, OSError) and not path.exists():
             raise
-        raise CheckpointError(
-            f"{path.name} ({path.stat().st_size:,} bytes) is not a complete PyTorch file: the "
-            "download did not finish or the file is damaged. Download it again."
-        ) from error
+        raise _incomplete(path, size) from error
     tensors = _find_state_dict(content)
     if tensors is None:
         raise CheckpointError(
             f"{path.name} is a PyTorch file without a state dict: it holds "
             f"{_describe(content)}. Save the model's state_dict() and load that."
         )
+    _check_tensors(path, tensors, size)
+    return {name: tensor.detach() for name, tensor in tensors.items()}
+
+
+def _find_state_dict(content: Any, depth: int = MOST_NESTED) -> dict[str, Tensor] | None:
+    """The tensors by name in what a training script saved, looking through known wrappers.
+
+    Wrappers come first: a script may save single tensors (a loss, a random state) beside
+    the model.
+    """
+    if depth == 0 or not isinstance(content, Mapping):
+        return None
+    for key in NESTING:
+        if key in content and (found := _find_state_dict(content[key], depth - 1)):
+            return found
+    found = {k: v for k, v in content.items() if isinstance(k, str) and isinstance(v, Tensor)}
+    return found or None
+
+
+def _check_globals_and_size(path: Path, size: int) -> bool:
+    """Refuse what would take more memory than the file; whether the file is an archive."""
+    with path.open("rb") as file:
+        is_archive = file.read(4) == ARCHIVE
+        file.seek(0)
+        names = set() if is_archive else set(_globals(file))
+    if is_archive:
+        with zipfile.ZipFile(path) as archive:
+            record = _check_archive(path, archive, size)
+            with archive.open(record) as stream:
+                names = set(_globals(stream))
+    for name in names & {"builtins bytearray", "__builtin__ bytearray"}:
+        # The loader would make one of any length.
+        raise _refused(path, f"GLOBAL {name.replace(' ', '.')}")
+    return is_archive
+
+
+def _check_archive(path: Path, archive: zipfile.ZipFile, size: int) -> zipfile.ZipInfo:
+    """The pickle in a PyTorch archive whose records are as they should be."""
+    records = archive.infolist()
+    names = [record.filename for record in records]
+    pickles = [record for record in records if record.filename.split("/")[1:] == ["data.pkl"]]
+    if any(name.endswith("/constants.pkl") for name in names):
+        raise CheckpointError(
+            f"{path.name} is a TorchScript program, not plain weights. Use the model's ordinary "
+            "checkpoint (.safetensors, .pth or .pt)."
+        )
+    if not pickles:
+        raise CheckpointError(
+            f"{path.name} is an archive that holds {_few_names(names)}, not a PyTorch file. "
+            "Unpack it and choose the checkpoint inside."
+        )
+    # PyTorch stores its records as they are. A compressed one may be made to unpack to more
+    # memory than any machine has, and so may many that share the same bytes.
+    packed = any(record.compress_type != zipfile.ZIP_STORED for record in records)
+    if packed or sum(record.file_size for record in records) > size:
+        raise CheckpointError(
+            f"{path.name} is a packed archive, not a PyTorch file as PyTorch writes it. Unpack "
+            "it if a checkpoint is inside, or download the checkpoint again."
+        )
+    return pickles[0]
+
+
+def _globals(stream: IO[bytes]) -> Iterator[str]:
+    """``"module name"`` of everything that a file's pickles ask for. Builds nothing."""
+    for _ in range(5):  # an archive has one pickle; PyTorch's older format begins with five
+        if not stream.read(1):
+            return
+        stream.seek(-1, SEEK_CUR)
+        for opcode, argument, _ in pickletools.genops(stream):
+            if opcode.name == "GLOBAL":
+                yield str(argument)
+
+
+def _check_tensors(path: Path, tensors: Mapping[str, Tensor], size: int) -> None:
+    """Refuse tensors that are not plain, or that claim more than the file holds."""
     for name, tensor in tensors.items():
-        if tensor.layout is not torch.strided or tensor.is_quantized:
+        if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_nested:
             raise CheckpointError(
-                f"{path.name} stores {name!r} as a sparse or quantised tensor; plain weights "
-                "were expected. Use an unquantised version of the file."
+                f"{path.name} stores {name!r} as a sparse or quantised tensor, where plain "
+                "weights were expected. Use an unquantised version of the file."
             )
-        if tensor.untyped_storage().nbytes() < tensor.numel() * tensor.element_size():
+        values = tensor.numel() * tensor.element_size()
+        if tensor.is_meta or values > min(size, tensor.untyped_storage().nbytes()):
             raise CheckpointError(
-                f"{path.name} claims more values for {name!r} than it stores "
-                f"({tuple(tensor.shape)}): the file is damaged. Download it again."
+                f"{path.name} claims more values for {name!r} ({format_shape(tensor.shape)}) "
+                "than it stores. The file is damaged; download it again."
             )
-    return tensors
+    if sum(tensor.numel() * tensor.element_size() for tensor in tensors.values()) > 2 * size:
+        raise CheckpointError(
+            f"{path.name} claims more values for its {len(tensors):,} tensors than it stores. "
+            "The file is damaged; download it again."
+        )
 
 
-def _find_state_dict(content: Any) -> dict[str, Tensor] | None:
-    """The outermost mapping that holds tensors by name, looking through known wrappers."""
-    for _ in range(4):
-        if not isinstance(content, Mapping):
-            return None
-        tensors = {k: v for k, v in content.items() if isinstance(k, str) and _is_tensor(v)}
-        if tensors:
-            return tensors
-        content = next((content[key] for key in NESTING if key in content), None)
-    return None
-
-
-def _is_tensor(value: Any) -> bool:
-    return isinstance(value, Tensor)
-
-
-def _refuse_compressed(path: Path) -> None:
-    # PyTorch stores its records as they are. A compressed record is no PyTorch file, and
-    # may be made to unpack to more memory than any machine has.
-    with zipfile.ZipFile(path) as archive:
-        for record in archive.infolist():
-            if record.compress_type != zipfile.ZIP_STORED:
-                raise CheckpointError(
-                    f"{path.name} is a compressed archive, not a PyTorch file. Unpack it and "
-                    "load the checkpoint inside."
-                )
-
-
-def _refused(path: Path, error: pickle.UnpicklingError) -> CheckpointError:
-    text = str(error)
-    _, found, rest = text.partition("GLOBAL ")
-    name = rest.split()[0].rstrip(".,") if found else ""
+def _refused(path: Path, reason: str) -> CheckpointError:
+    _, found, rest = reason.partition("GLOBAL ")
+    name = rest.split()[0].rstrip(".,") if found and rest.split() else ""
     if name:
         return CheckpointError(
-            f"{path.name} was not loaded because it asks to run code ({name}) and only plain "
-            "weights are read. Use a .safetensors version of the model, or save its "
-            "state_dict() from a source you trust."
+            f"{path.name} was not loaded: it asks for {name:.80}, and only plain weights are "
+            "read, since all else could run code or fill the memory. Use a .safetensors version "
+            "of the model, or save its state_dict() from a source that you trust."
         )
     return CheckpointError(
         f"{path.name} is not a PyTorch file that can be read as plain weights. Download it "
@@ -103,8 +189,25 @@ def _refused(path: Path, error: pickle.UnpicklingError) -> CheckpointError:
     )
 
 
+def _incomplete(path: Path, size: int) -> CheckpointError:
+    """The error for a damaged file; the sizes of published ones tell whether it is cut off."""
+    published = next((known.size for known in KNOWN if known.name == path.name), 0)
+    if size < published:
+        return cut_off(path.name, size, published)
+    return CheckpointError(
+        f"{path.name} ({size:,} bytes) is not a complete PyTorch file: the download did not "
+        "finish or the file is damaged. Download it again."
+    )
+
+
 def _describe(content: Any) -> str:
-    if isinstance(content, Mapping):
-        keys = ", ".join(repr(key) for key in list(content)[:5])
-        return f"a dictionary with {keys}" if keys else "an empty dictionary"
-    return f"a {type(content).__name__}"
+    if not isinstance(content, Mapping):
+        return f"a {type(content).__name__}"
+    if not content:
+        return "an empty dictionary"
+    return f"a dictionary with {_few_names([key for key in content if isinstance(key, str)])}"
+
+
+def _few_names(names: list[str]) -> str:
+    shown = ", ".join(f"{name[:60]!r}" for name in names[:5]) or "nothing that has a name"
+    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5:,} more"

@@ -1,6 +1,7 @@
 """Read a checkpoint file into named tensors, whatever its format, without running code."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,9 +9,10 @@ import torch
 from torch import Tensor
 
 from ..errors import CheckpointError
-from .pickle_file import read_pickle
-from .safetensors_file import LARGEST_HEADER, Entry, read_header, read_tensor
+from .pickle_file import ARCHIVE, read_pickle
+from .safetensors_file import Entry, read_header, read_tensor
 
+LONGEST_NAME = 500  # characters
 PREFIXES = ("module.", "model.", "_orig_mod.")  # DataParallel, Lightning, torch.compile
 
 
@@ -52,6 +54,7 @@ def read(path: str | Path, *, header_only: bool = False) -> StateFile:
         for file in _files(path):
             size += file.stat().st_size
             found, notes = _read_one(file, header_only)
+            _check_names(file, found, tensors)
             tensors |= found
             metadata |= notes
     except FileNotFoundError as error:
@@ -64,6 +67,8 @@ def read(path: str | Path, *, header_only: bool = False) -> StateFile:
             f"{path} could not be read ({error.strerror or error}). Check that it is a file "
             "and that you may read it."
         ) from error
+    if not tensors:
+        raise CheckpointError(f"{path.name} holds no tensors at all. Download it again.")
     prefix = _common_prefix(tensors)
     stripped = {name[len(prefix) :]: tensor for name, tensor in tensors.items()}
     return StateFile(path, stripped, metadata, size, prefix)
@@ -80,8 +85,9 @@ def _files(path: Path) -> list[Path]:
         if index.is_file():
             return [path / name for name in _shards(index)]
     raise CheckpointError(
-        f"The folder {path.name} holds neither model.safetensors nor pytorch_model.bin. Choose "
-        "the checkpoint file itself, or a folder downloaded from Hugging Face."
+        f"The folder {path.name or path} holds neither model.safetensors nor "
+        "pytorch_model.bin. Choose the checkpoint file itself, or a folder downloaded from "
+        "Hugging Face."
     )
 
 
@@ -90,7 +96,7 @@ def _shards(index: Path) -> list[str]:
         names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
         if all(name == Path(name).name for name in names):  # nothing outside the folder
             return names
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{index.name} is damaged. Download it again.") from error
     raise CheckpointError(f"{index.name} points outside its folder. Download it again.")
 
@@ -107,6 +113,8 @@ def _read_one(path: Path, header_only: bool) -> tuple[dict[str, Tensor], dict[st
 
 def _sniff(path: Path) -> str:
     """Tell the format by the first bytes; people rename files."""
+    if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+        raise CheckpointError(f"{path} is not a file. Choose a checkpoint file.")
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(512)
@@ -114,26 +122,62 @@ def _sniff(path: Path) -> str:
         raise CheckpointError(
             f"{path.name} is empty (0 bytes): the download did not start. Download it again."
         )
-    if head[:2] in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
+    if head.startswith((ARCHIVE, *PICKLES)):
         return "pickle"
-    length = int.from_bytes(head[:8], "little")
-    if head[8:9] == b"{" and length <= LARGEST_HEADER:
+    found = _describe(head)
+    if found is None and head[8:9] == b"{":
         return "safetensors"
-    text = head.lstrip().lower()
-    if text.startswith((b"<!doctype", b"<html", b"<?xml")):
-        found = "a web page saved under a model's name"
-    elif text.startswith(b"version https://git-lfs"):
-        found = "a Git LFS pointer, not the file that it points to"
-    elif head.startswith(b"GGUF"):
-        found = "a GGUF file"
-    elif all(32 <= byte < 127 or byte in b"\t\r\n" for byte in head):
-        found = f"a text file that begins with {head[:40].decode('ascii').strip()!r}"
-    else:
-        found = "neither a safetensors nor a PyTorch file"
     raise CheckpointError(
-        f"{path.name} ({size:,} bytes) is {found}. Download the checkpoint itself "
-        "(.safetensors, .pth or .pt)."
+        f"{path.name} ({size:,} bytes) is {found or 'neither a safetensors nor a PyTorch file'}. "
+        "Download the checkpoint itself (.safetensors, .pth or .pt)."
     )
+
+
+PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")  # protocols 2 to 5
+OTHERS = (
+    (b"GGUF", "a GGUF file, which is for language models and quantised image models"),
+    (b"\x1f\x8b", "a packed archive (gzip)"),
+    (b"7z\xbc\xaf", "a packed archive (7-Zip)"),
+    (b"Rar!", "a packed archive (RAR)"),
+    (b"\xfd7zXZ", "a packed archive (xz)"),
+    (b"\x89PNG", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+    (b"%PDF", "a PDF document"),
+)
+WEB_PAGE = re.compile(r"\s*<(!doctype|!--|html|head|body|\?xml)", re.IGNORECASE)
+
+
+def _describe(head: bytes) -> str | None:
+    """What a file is that begins like this, if that is known and no checkpoint."""
+    for magic, name in OTHERS:
+        if head.startswith(magic):
+            return name
+    text = head.decode("utf-8-sig", errors="ignore")  # the last character may be cut in two
+    is_text = len(text.encode()) > len(head) - 4 and all(
+        char.isprintable() or char in "\t\r\n" for char in text
+    )
+    if not is_text:
+        return None
+    if WEB_PAGE.match(text):
+        return "an HTML page, not weights: the download went wrong"
+    if text.startswith("version https://git-lfs"):
+        return "a Git LFS pointer, not the file that it points to"
+    return f"a text file that begins with {' '.join(text.split())[:40]!r}"
+
+
+def _check_names(path: Path, found: dict[str, Tensor], others: dict[str, Tensor]) -> None:
+    """Names are shown to people and compared with tables: they must be text, and unique."""
+    for name in found:
+        if len(name) > LONGEST_NAME or not name.isprintable():
+            raise CheckpointError(
+                f"{path.name} has a tensor with a name that is no name ({name[:40]!r}). The "
+                "file is damaged; download it again."
+            )
+        if name in others:
+            raise CheckpointError(
+                f"{path.name} holds {name}, which another part of the model holds too. "
+                "Download the folder again."
+            )
 
 
 def _meta(entries: dict[str, Entry]) -> dict[str, Tensor]:

@@ -1,7 +1,8 @@
 """The safetensors format: a JSON header, then the raw bytes of every tensor.
 
-The header is checked against the file's size before a byte of data is read, so a
-download that was cut off is told from a file that is something else. Tensors are read
+The header is checked against itself and the file's size before a byte of data is read, so
+that no header can make this take more memory than the file is large, and a download that
+was cut off is told from a file that is something else. Tensors are read
 into memory of their own: nothing stays mapped or open, a file that is replaced later
 cannot change (or crash) a loaded model, and memory holds the weights once.
 
@@ -10,6 +11,7 @@ Format: https://github.com/huggingface/safetensors#format
 
 import json
 import math
+from collections import Counter
 from io import FileIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +19,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ..errors import CheckpointError
+from ..errors import CheckpointError, cut_off
+from .shapes import format_shape
 
 DTYPES = {
     "F64": torch.float64,
@@ -33,7 +36,8 @@ DTYPES = {
     "U8": torch.uint8,
     "BOOL": torch.bool,
 }
-LARGEST_HEADER = 100_000_000  # bytes; the format's own limit
+LARGEST_HEADER = 10_000_000  # bytes, for 100,000 tensors; the format allows ten times that
+MOST_DIMENSIONS = 8
 
 
 class Entry(NamedTuple):
@@ -51,22 +55,22 @@ def read_header(path: Path) -> tuple[dict[str, Entry], dict[str, str]]:
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if length > LARGEST_HEADER:
-            raise _damaged(path, f"its header claims {length:,} bytes")
-        if 8 + length > size:
-            raise _cut_off(path, size, 8 + length)
-        try:
-            header: Any = json.loads(file.read(length))
-        except ValueError as error:
-            raise _damaged(path, "its header is not JSON") from error
-    if not isinstance(header, dict):
-        raise _damaged(path, "its header is not a table")
+            raise _damaged(path, f"its header claims to have {length:,} bytes")
+        data_start = 8 + length
+        if data_start > size:
+            raise cut_off(path.name, size, data_start)
+        header = _parse(path, file.read(length))
     metadata = header.pop("__metadata__", None) or {}
-    data_start = 8 + length
-    entries = {name: _entry(path, name, fields, data_start) for name, fields in header.items()}
+    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
+        raise _damaged(path, "its __metadata__ is not a table of texts")
+    entries = {
+        name: _entry(path, name, fields, data_start, size) for name, fields in header.items()
+    }
     expected = max((entry.end for entry in entries.values()), default=data_start)
     if expected > size:
-        raise _cut_off(path, size, expected)
-    return entries, {str(key): str(value) for key, value in metadata.items()}
+        raise cut_off(path.name, size, expected)
+    _check_order(path, entries, data_start, size)
+    return entries, metadata
 
 
 def read_tensor(file: FileIO, entry: Entry) -> Tensor:
@@ -88,34 +92,67 @@ def read_tensor(file: FileIO, entry: Entry) -> Tensor:
     return tensor
 
 
-def _entry(path: Path, name: str, fields: Any, data_start: int) -> Entry:
+def _parse(path: Path, text: bytes) -> dict[str, Any]:
+    """The header's table. Every level of JSON is checked for names that come twice."""
+
+    def table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = dict(pairs)
+        if len(names) < len(pairs):
+            twice = next(name for name, count in Counter(n for n, _ in pairs).items() if count > 1)
+            raise _damaged(path, f"its header has two entries for {twice!r}")
+        return names
+
+    try:
+        header: Any = json.loads(text.decode("utf-8"), object_pairs_hook=table)
+    except CheckpointError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, "its header is not JSON") from error
+    if not isinstance(header, dict):
+        raise _damaged(path, "its header is not a table of tensors")
+    return header
+
+
+def _entry(path: Path, name: str, fields: Any, data_start: int, size: int) -> Entry:
     try:
         dtype_name, shape = fields["dtype"], tuple(fields["shape"])
         start, end = fields["data_offsets"]
     except (TypeError, KeyError, ValueError) as error:
-        raise _damaged(path, f"the header's entry for {name!r} is incomplete") from error
-    dtype = DTYPES.get(dtype_name)
+        raise _damaged(path, f"its header's entry for {name!r} is incomplete") from error
+    dtype = DTYPES.get(dtype_name) if isinstance(dtype_name, str) else None
     if dtype is None:
         raise CheckpointError(
-            f"{path.name} stores {name!r} as {dtype_name}, which is not a number format that "
-            "this pack reads; use a float32, float16, bfloat16 or float8 version of the file."
+            f"{path.name} stores {name!r} as {dtype_name!s:.40}, which is not a number format "
+            "that this pack reads. Use a float32, float16, bfloat16 or float8 version of the file."
         )
     numbers = (*shape, start, end)
-    if not all(isinstance(n, int) and n >= 0 for n in numbers) or (
-        end - start != math.prod(shape) * dtype.itemsize
-    ):
-        raise _damaged(path, f"the header's entry for {name!r} does not fit its own size")
+    if len(shape) > MOST_DIMENSIONS or not all(type(n) is int and n >= 0 for n in numbers):
+        raise _damaged(path, f"its header gives {name!r} an impossible shape or place")
+    if end - start != math.prod(shape) * dtype.itemsize:
+        raise _damaged(
+            path,
+            f"its header gives {name!r} {end - start:,} bytes for {format_shape(shape)} values "
+            f"of {dtype.itemsize} bytes",
+        )
+    if max(shape, default=0) > size:  # beside a 0, where the bytes do not show it
+        raise _damaged(path, f"its header gives {name!r} an impossible shape or place")
     return Entry(dtype, shape, data_start + start, data_start + end)
+
+
+def _check_order(path: Path, entries: dict[str, Entry], data_start: int, size: int) -> None:
+    """The data of all tensors fill the file, without a gap or an overlap."""
+    place = data_start
+    for name, entry in sorted(entries.items(), key=lambda item: (item[1].start, item[1].end)):
+        if entry.start != place:
+            wrong = "overlaps another tensor" if entry.start < place else "follows a gap"
+            raise _damaged(path, f"the data of {name!r} {wrong}")
+        place = entry.end
+    if place != size:
+        raise _damaged(path, f"{size - place:,} bytes follow its last tensor")
 
 
 def _damaged(path: Path, detail: str) -> CheckpointError:
     return CheckpointError(
-        f"{path.name} is not a readable safetensors file: {detail}. Download it again."
-    )
-
-
-def _cut_off(path: Path, size: int, expected: int) -> CheckpointError:
-    return CheckpointError(
-        f"{path.name} is cut off: it holds {size:,} bytes and its header promises "
-        f"{expected:,}. The download did not finish; download it again."
+        f"{path.name} is not a sound safetensors file: {detail}. Download it again, or export "
+        "it again."
     )
