@@ -73,7 +73,7 @@ def watch_tokens(
     previous: Tensor | None = None
     for part in parts:
         small = first[part.module].pop(0)
-        scores = _align(_scores(small.vectors), previous)
+        scores = align(_scores(small.vectors), previous)
         previous = scores
         tokens.append(
             Tokens(
@@ -169,7 +169,7 @@ def _scores(vectors: Tensor) -> Tensor:
     return torch.nn.functional.pad(scores, (0, 3 - scores.shape[1])).view(*vectors.shape[:2], 3)
 
 
-def _align(scores: Tensor, previous: Tensor | None) -> Tensor:
+def align(scores: Tensor, previous: Tensor | None) -> Tensor:
     """Turn three components to be as near as they can to the previous map's (Procrustes)."""
     if previous is None:
         return scores

@@ -335,6 +335,10 @@ def patch_grid(model: DepthModel, size: tuple[int, int], resolution: int | None 
 
 
 def _join(depths: Sequence[Depth]) -> Depth:
-    skies = [depth.sky for depth in depths if depth.sky is not None]
-    values = torch.cat([depth.values for depth in depths])
-    return Depth(values, depths[0].kind, torch.cat(skies) if skies else None)
+    first = depths[0]
+    joined = {
+        field: torch.cat([getattr(depth, field) for depth in depths])
+        for field, value in first._asdict().items()
+        if isinstance(value, Tensor)
+    }
+    return first._replace(**joined)

@@ -91,7 +91,8 @@ def _show_scalar(stage: StageMap, style: Style) -> Picture:
     values = reduce(stage, style)
     ranged = style.how == "similarity" and stage.values.shape[1] > 1
     low, high = (0.0, 1.0) if ranged else _range(values)
-    rgb = colorize(((values - low) / max(high - low, 1e-30)).clamp(0, 1), style.colormap)
+    unit = ((values - low) / max(high - low, 1e-30)).clamp(0, 1).nan_to_num()
+    rgb = colorize(unit, style.colormap)
     rgb = torch.where(values.isnan().unsqueeze(-1), NO_VALUE, rgb)
     return Picture(stage, rgb, f"{low:.3g} … {high:.3g}")
 

@@ -1,0 +1,416 @@
+"""Maps of every part of a model, against the parts called directly."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import torch
+from torch import Tensor
+
+import dpt_core
+from dpt_core import DepthModel, DPTConfig, HybridConfig, ImageRule, SwinConfig, ViTConfig
+from dpt_core.depth.config import ReassembleConfig
+from dpt_core.depth.inspection import Inspection
+from dpt_core.depth.net import DPT
+from dpt_core.stages import Changes, View, block_norms, change, look
+from dpt_core.stages.look import WHATS, What
+from dpt_core.stages.places import as_map, list_blocks
+
+VIT = ViTConfig(
+    width=16,
+    heads=2,
+    mlp_hidden=24,
+    gated_mlp=False,
+    patch=8,
+    stage_depths=(2, 1, 1, 1),
+    grid=(4, 4),
+    positions="dinov2",
+    layer_scale=True,
+    norm_eps=1e-6,
+    final_norm_eps=1e-6,
+)
+BEIT = replace(VIT, positions="relative", final_norm_eps=None)
+HYBRID = HybridConfig(
+    vit=replace(VIT, patch=16, positions="bilinear", stage_depths=(0, 0, 1, 1)),
+    stem=32,
+    widths=(128, 128, 128),
+    layers=(1, 1, 1),
+)
+SWIN = SwinConfig(
+    version=2,
+    width=8,
+    heads=(2, 2, 2, 2),
+    mlp_hidden=(16, 32, 64, 128),
+    bias_hidden=8,
+    patch=2,
+    stage_depths=(2, 2, 1, 1),
+    window=4,
+    pretrained_window=(0, 0, 0, 0),
+    side=32,
+    norm_eps=1e-5,
+)
+ENCODERS = {
+    "dinov2": VIT,
+    "beit": BEIT,
+    "hybrid": HYBRID,
+    "swin2": SWIN,
+    "swin1": replace(SWIN, version=1, bias_hidden=0),
+}
+
+
+def make_model(name: str) -> DepthModel:
+    """A tiny model with seeded random weights that no file stands behind."""
+    encoder = ENCODERS[name]
+    resampled = {"hybrid": (3,), "swin1": (), "swin2": ()}.get(name, (0, 1, 3))
+    a, b, c, d = (
+        ReassembleConfig(
+            width=width,
+            channels=width,
+            readout=name == "beit" or (name == "hybrid" and i > 1),
+            projected=False,
+            resampled=i in resampled,
+        )
+        for i, width in enumerate(encoder.stage_widths)
+    )
+    fit = "square" if name.startswith("swin") else "cover"
+    half = (0.5, 0.5, 0.5)
+    image = ImageRule(half, half, 32, encoder.multiple, fit, "bilinear", False)
+    net = DPT(DPTConfig("tiny", encoder, (a, b, c, d), 6, (4, 5), image))
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for key, weight in net.named_parameters():
+            middle = 0.8 if weight.ndim == 1 and "weight" in key else 0.0
+            weight.normal_(middle, 0.3, generator=generator)
+    net.eval().requires_grad_(False)
+    inspection = Inspection(Path("tiny.pth"), "tiny", "none", net.config, (), 0, "float32", 0)
+    return DepthModel(net.config, net, inspection, torch.device("cpu"), torch.float32)
+
+
+def inside(model: DepthModel) -> Any:
+    """Its network, for tests that call the parts by name."""
+    return model.net
+
+
+@pytest.fixture(params=list(ENCODERS))
+def model(request: pytest.FixtureRequest) -> DepthModel:
+    return make_model(request.param)
+
+
+@pytest.fixture
+def images() -> Tensor:
+    return torch.rand(2, 3, 40, 48, generator=torch.Generator().manual_seed(2))
+
+
+def run_by_hand(model: DepthModel, images: Tensor) -> dict[str, list[Tensor]]:
+    """The parts of the network, called one after another on one image."""
+    inputs = model.preprocess(images)
+    net = model.net
+    with torch.no_grad():
+        stages = net.imgencoder(inputs)
+        reassembled = net.reassemble(stages)
+        height, width = reassembled[0].shape[-2:]
+        sizes = [(2 * height, 2 * width), *(tuple(m.shape[-2:]) for m in reassembled[:3])]
+        fused: list[Tensor] = []
+        for i in (3, 2, 1, 0):
+            below = fused[0] if fused else None
+            fused.insert(0, net.fusion.blocks[i](reassembled[i], below, sizes[i]))
+        return {
+            "stages": [stage.map for stage in stages],
+            "reassembled": reassembled,
+            "fused": fused,
+            "head": [net.head.spatial_upsampler(fused[0])],
+        }
+
+
+class TestLook:
+    @pytest.mark.parametrize("what", ["stages", "reassembled", "fused", "head"])
+    def test_maps_are_what_the_parts_return(self, model: DepthModel, images: Tensor, what: What):
+        found = look(model, images, View(what))
+        for number in range(2):
+            expected = run_by_hand(model, images[number : number + 1])[what]
+            for stage, wanted in zip(found.maps, expected, strict=what != "head"):
+                torch.testing.assert_close(stage.values[number], wanted[0], rtol=0, atol=0)
+
+    @pytest.mark.parametrize("what", WHATS)
+    def test_depth_is_bit_identical_and_no_hook_stays(
+        self, model: DepthModel, images: Tensor, what: What
+    ):
+        expected = model.infer(images)
+        found = look(model, images, View(what))
+        assert torch.equal(found.depth.values, expected.values)
+        assert found.depth.kind == expected.kind
+        assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.net.modules())
+        for stage in found.maps:
+            assert len(stage.values) == 2
+            assert stage.values.dtype == torch.float32
+
+    def test_every_block_is_there_and_one_can_be_chosen(self, model: DepthModel, images: Tensor):
+        every = look(model, images, View("blocks")).maps
+        places = list_blocks(model.net)
+        assert len(every) == len(places) == sum(model.config.encoder.stage_depths)
+        for place, stage in zip(places, every, strict=True):
+            (one,) = look(model, images, View("block", block=place.number)).maps
+            assert one.label == stage.label == f"block {place.number + 1}"
+            assert torch.equal(one.values, stage.values)
+
+    def test_the_last_block_is_the_last_stage_before_its_norm(self, model, images):
+        (block,) = look(model, images, View("block")).maps
+        stage = look(model, images, View("stages")).maps[3]
+        norm = getattr(inside(model).imgencoder, "norm", torch.nn.Identity())
+        expected = norm(block.values.movedim(1, -1)).movedim(-1, 1)
+        torch.testing.assert_close(stage.values, expected, rtol=0, atol=1e-6)
+
+    def test_patch_tokens_are_the_embedding_of_each_patch(self, images: Tensor):
+        model = make_model("dinov2")
+        (patches,) = look(model, images[:1], View("patches")).maps
+        proj = inside(model).imgencoder.patch_embed.proj
+        x = model.preprocess(images[:1])
+        assert patches.values.shape == (1, 16, x.shape[2] // 8, x.shape[3] // 8)
+        patch = x[0, :, 8:16, 24:32]
+        expected = proj.weight.flatten(1) @ patch.flatten() + proj.bias
+        torch.testing.assert_close(patches.values[0, :, 1, 3], expected)
+
+    def test_captured_maps_are_copies(self, images: Tensor):
+        # The fusion adds to some outputs in place after their module has run.
+        model = make_model("dinov2")
+        seen: list[Tensor] = []
+        handle = inside(model).reassemble.spatial_upx4.register_forward_hook(
+            lambda _m, _i, output: seen.append(output)
+        )
+        (first, *_) = look(model, images[:1], View("reassembled")).maps
+        handle.remove()
+        assert torch.equal(first.values, seen[0])
+        assert first.values.data_ptr() != seen[0].data_ptr()
+
+    def test_nearness_of_metres_is_the_reciprocal(self, images: Tensor):
+        model = make_model("dinov2")
+        model.config = replace(model.config, activation="sigmoid", max_depth=20.0)
+        model.net.config = model.config
+        found = look(model, images, View("depth"))
+        torch.testing.assert_close(found.maps[0].values[:, 0], 1 / found.depth.values)
+
+
+class TestPositions:
+    def test_absolute_ones_are_what_is_added(self, images: Tensor):
+        for name in ("dinov2", "hybrid"):
+            model = make_model(name)
+            positions = look(model, images[:1], View("positions")).maps[0].values
+            posenc = inside(model).imgencoder.posenc
+            grid = (positions.shape[2], positions.shape[3])
+            tokens = torch.rand(1, 1 + grid[0] * grid[1], 16)
+            added = as_map(posenc(tokens, grid) - tokens, grid)
+            torch.testing.assert_close(positions, added, atol=1e-6, rtol=0)
+
+    def test_relative_ones_depend_on_the_point(self, images: Tensor):
+        model = make_model("beit")
+        grids = {}
+        for x in (0.0, 1.0):
+            view = View("positions", block=0, point=(x, 0.5))
+            grids[x] = look(model, images[:1], view).maps[0].values
+        block = inside(model).imgencoder.stages[0].blocks[0]
+        rows, columns = grids[0.0].shape[-2:]
+        bias = block.relative_bias((rows, columns), torch.empty(0))
+        index = 1 + rows // 2 * columns
+        assert torch.equal(grids[0.0][0].flatten(1), bias[:, index, 1:])
+        assert torch.equal(grids[1.0][0].flatten(1), bias[:, index + columns - 1, 1:])
+
+    def test_swin_shows_the_window_of_the_point(self, images: Tensor):
+        for name in ("swin1", "swin2"):
+            stage = look(make_model(name), images[:1], View("positions", block=0)).maps[0]
+            assert stage.windows == (4, 0)
+            assert stage.values.shape == (1, 2, 16, 16)
+            known = ~stage.values[0, 0].isnan()
+            assert known.sum() == 16
+            assert known[8:12, 8:12].all()
+
+
+POINTS = [(0.0, 0.0), (0.99, 0.0), (0.3, 0.7), (1.0, 1.0)]
+
+
+class TestAttention:
+    """Weights times values must be what the layer itself makes, wherever the window lies."""
+
+    @pytest.mark.parametrize("point", POINTS)
+    @pytest.mark.parametrize("number", [0, 1, 2])
+    @pytest.mark.parametrize("name", ["swin1", "swin2"])
+    def test_in_windows(self, name: str, number: int, point: tuple[float, float], images: Tensor):
+        model = make_model(name)
+        place = list_blocks(model.net)[number]
+        block = inside(model).get_submodule(place.name)
+        seen: dict[str, Tensor] = {}
+
+        def attended(_module: Any, _inputs: Any, output: Tensor) -> None:
+            seen["out"] = merge(output, block)
+
+        handles = [
+            block.register_forward_pre_hook(lambda _m, inputs: seen.update(x=inputs[0])),
+            block.attn.register_forward_hook(attended),
+        ]
+        heads = [
+            look(model, images[:1], View("attention", number, head, "point", point)).maps[0].values
+            for head in range(2)
+        ]
+        for handle in handles:
+            handle.remove()
+        x = seen["x"] if name == "swin2" else block.norm_attn(seen["x"])
+        value = block.attn.qkv(x)[0].chunk(3, dim=-1)[2].unflatten(-1, (2, -1))
+        mixed = torch.cat(
+            [
+                (w[0, 0].nan_to_num()[..., None] * value[:, :, h]).sum((0, 1))
+                for h, w in enumerate(heads)
+            ]
+        )
+        side = heads[0].shape[-1]
+        row, column = (min(int(p * side), side - 1) for p in (point[1], point[0]))
+        torch.testing.assert_close(block.attn.proj(mixed), seen["out"][0, row, column])
+        assert torch.isfinite(heads[0]).sum() == min(4, side) ** 2
+
+    @pytest.mark.parametrize("name", ["dinov2", "beit", "hybrid"])
+    def test_of_tokens(self, name: str, images: Tensor):
+        model = make_model(name)
+        place = list_blocks(model.net)[-2]
+        block = inside(model).get_submodule(place.name)
+        seen: dict[str, Tensor] = {}
+        handle = block.attn.register_forward_hook(
+            lambda _m, inputs, output: seen.update(x=inputs[0], out=output)
+        )
+
+        def weights(source: Any, point: tuple[float, float], head: int | None) -> Tensor:
+            view = View("attention", place.number, head, source, point)
+            return look(model, images[:1], view).maps[0].values[0, 0]
+
+        weights("point", (0, 0), 0)
+        value = block.attn.qkv(seen["x"])[0].chunk(3, dim=-1)[2].unflatten(-1, (2, -1))
+        rows, columns = weights("point", (0, 0), 0).shape
+        for source, point in [("cls", (0, 0)), *(("point", p) for p in POINTS)]:
+            mixed = []
+            for head in range(2):
+                line = weights(source, point, head).flatten()
+                both = torch.cat([1 - line.sum()[None], line])  # the rest is on the cls token
+                mixed.append(both @ value[:, head])
+            row, column = (
+                min(int(p * n), n - 1) for p, n in zip(point[::-1], (rows, columns), strict=True)
+            )
+            index = 0 if source == "cls" else 1 + row * columns + column
+            torch.testing.assert_close(block.attn.proj(torch.cat(mixed)), seen["out"][0, index])
+        handle.remove()
+
+        centres = [
+            ((c + 0.5) / columns, (r + 0.5) / rows) for r in range(rows) for c in range(columns)
+        ]
+        mean = torch.stack([weights("point", p, 1) for p in centres]).mean(dim=0)
+        torch.testing.assert_close(weights("average", (0, 0), 1), mean)
+        both = (weights("average", (0, 0), 0) + weights("average", (0, 0), 1)) / 2
+        torch.testing.assert_close(weights("average", (0, 0), None), both)
+
+    def test_average_in_windows_is_the_mean_within_each(self, images: Tensor):
+        model = make_model("swin2")
+
+        def weights(source: Any, point: tuple[float, float] = (0, 0)) -> Tensor:
+            view = View("attention", 1, 0, source, point)
+            return look(model, images[:1], view).maps[0].values[0, 0]
+
+        total = torch.zeros(16, 16)
+        for r in range(16):
+            for c in range(16):
+                total += weights("point", ((c + 0.5) / 16, (r + 0.5) / 16)).nan_to_num()
+        torch.testing.assert_close(weights("average"), total / 16)
+
+    def test_the_average_of_many_rows_is_taken_in_parts(self, images: Tensor, monkeypatch):
+        model = make_model("beit")
+        whole = look(model, images, View("attention", source="average")).maps[0].values
+        monkeypatch.setattr("dpt_core.stages.attention.ROWS", 3)
+        parts = look(model, images, View("attention", source="average")).maps[0].values
+        torch.testing.assert_close(parts, whole)
+
+
+def merge(windows: Tensor, block: Any) -> Tensor:
+    """B×n×n×L×C of a Swin layer → B×side×side×C at the places of the map."""
+    side = int(windows.shape[3] ** 0.5)
+    x = windows.unflatten(3, (side, side)).transpose(2, 3).flatten(3, 4).flatten(1, 2)
+    shift = side // 2 if block.shifted and x.shape[1] > side else 0
+    return x.roll((shift, shift), dims=(1, 2))
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("view", "message"),
+        [
+            (View("block", block=5), r"Block 6 was asked for, but this model has 5 blocks"),
+            (View("attention", head=2), r"Head 3 was asked for, but this block has 2 heads"),
+            (View("attention", point=(0.5, 1.5)), r"x = 0.5, y = 1.5; both go from 0"),
+            (View(cast(Any, "smell")), r"no view 'smell'; choose one of patches, stages"),
+        ],
+    )
+    def test_what_is_not_there_is_named(self, view: View, message: str, images: Tensor):
+        model = make_model("dinov2")
+        with pytest.raises(ValueError, match=message):
+            look(model, images, view)
+        assert not any(m._forward_hooks for m in model.net.modules())
+
+    def test_swin_has_no_cls_token(self, images: Tensor):
+        with pytest.raises(ValueError, match="Swin has no cls token"):
+            look(make_model("swin1"), images, View("attention", source="cls"))
+
+
+class TestChanges:
+    def test_a_stage_left_out_is_a_map_of_zeros(self, model: DepthModel, images: Tensor):
+        changes = Changes(fusion=(1.0, 0.0, 1.0, 2.5))
+        before = look(model, images, View("reassembled"))
+        after = look(model, images, View("reassembled"), changes=changes)
+        assert after.maps[1].values.abs().max() == 0
+        assert torch.equal(after.maps[3].values, 2.5 * before.maps[3].values)
+        with change(model.net, changes):
+            fused = look(model, images, View("fused")).maps[0].values
+        for number in range(2):
+            with torch.no_grad():
+                expected = inside(model).fusion([s.values[number : number + 1] for s in after.maps])
+            assert torch.equal(fused[number], expected[0])
+        assert not torch.equal(after.depth.values, before.depth.values)
+
+    def test_factors_of_one_change_nothing(self, model: DepthModel, images: Tensor):
+        expected = model.infer(images).values
+        with change(model.net, Changes()):
+            assert torch.equal(model.infer(images).values, expected)
+
+    def test_a_skipped_block_passes_its_input_on(self, model: DepthModel, images: Tensor):
+        last = len(list_blocks(model.net)) - 1
+        view = View("block", block=last)
+        skipped = look(model, images, view, changes=Changes(skip_blocks=(last,)))
+        block = inside(model).get_submodule(list_blocks(model.net)[last].name)
+        seen: list[Tensor] = []
+        handle = block.register_forward_pre_hook(lambda _m, inputs: seen.append(inputs[0]))
+        expected = look(model, images, view).depth
+        handle.remove()
+        assert not torch.equal(skipped.depth.values, expected.values)
+        grid = (skipped.maps[0].values.shape[2], skipped.maps[0].values.shape[3])
+        assert torch.equal(skipped.maps[0].values, torch.cat([as_map(x, grid) for x in seen]))
+
+    def test_a_block_that_is_not_there(self, images: Tensor):
+        model = make_model("dinov2")
+        with (
+            pytest.raises(ValueError, match="this model has 5 blocks"),
+            change(model.net, Changes(fusion=(2.0, 1.0, 1.0, 1.0), skip_blocks=(9,))),
+        ):
+            pass
+        assert not any(m._forward_hooks for m in model.net.modules())
+
+
+def test_norms_are_those_of_the_blocks(model: DepthModel, images: Tensor):
+    norms, depth = block_norms(model, images)
+    every = look(model, images, View("blocks"))
+    expected = torch.stack([s.values.norm(dim=1).mean(dim=(1, 2)) for s in every.maps], dim=1)
+    torch.testing.assert_close(norms, expected)
+    assert torch.equal(depth.values, every.depth.values)
+
+
+def test_it_works_for_a_loaded_checkpoint_in_half_precision(
+    tmp_path: Path, write_depth_anything: Callable[..., Path], images: Tensor
+):
+    path = write_depth_anything(tmp_path / "depth_anything_v2_vits.pth")
+    loaded = dpt_core.load(path, dtype=torch.bfloat16)
+    found = look(loaded, images, View("attention", source="average"), resolution=70)
+    assert found.maps[0].values.shape == (2, 1, 5, 6)
+    assert found.maps[0].values.sum(dim=(2, 3)).max() <= 1.01
