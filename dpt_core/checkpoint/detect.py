@@ -5,6 +5,7 @@ from typing import Any, Protocol, TypeVar
 
 from ..errors import CheckpointError
 from .foreign import recognise
+from .rules import Rule, source_pattern
 
 
 class Signed(Protocol):
@@ -16,6 +17,8 @@ class Signed(Protocol):
     def layout(self) -> str: ...
     @property
     def signature(self) -> tuple[str, ...]: ...
+    @property
+    def rules(self) -> Sequence[Rule]: ...
 
 
 S = TypeVar("S", bound=Signed)
@@ -40,18 +43,30 @@ def detect(
             f"{file} is {foreign}, not a {kind} that this pack loads ({supported}). "
             "Choose one of those."
         )
-    nearest = max(families, key=lambda family: sum(key in tensors for key in family.signature))
-    lacking = [key for key in nearest.signature if key not in tensors]
-    if len(lacking) < len(nearest.signature):
+    if matches:
+        layouts = " and ".join(f"{family.name} ({family.layout} keys)" for family in matches)
         raise CheckpointError(
-            f"{file} is most like {nearest.name} ({nearest.layout} keys) but lacks "
-            f"{lacking[0]}. It is incomplete or another model; use the original checkpoint."
+            f"{file} holds the keys of two models at once: {layouts}. Use the original checkpoint."
+        )
+    known = {id(family): _count_known(tensors, family) for family in families}
+    nearest = max(families, key=lambda family: known[id(family)])
+    if known[id(nearest)] > len(tensors) // 2:
+        lacking = next(key for key in nearest.signature if key not in tensors)
+        raise CheckpointError(
+            f"{file} is most like {nearest.name} ({nearest.layout} keys) but lacks {lacking}. "
+            "It is incomplete or another model; use the original checkpoint."
         )
     some = ", ".join(list(tensors)[:3])
     raise CheckpointError(
-        f"{file} is not a depth model that this pack knows: it has {len(tensors):,} tensors "
-        f"such as {some}. Expected is a checkpoint of {supported}."
+        f"{file} is not a {kind} that this pack knows: it has {len(tensors):,} tensors such as "
+        f"{some}. Expected is a checkpoint of {supported}."
     )
+
+
+def _count_known(keys: Iterable[str], family: Signed) -> int:
+    """How many of the keys the family's table has a rule for."""
+    matches = source_pattern(family.rules).fullmatch
+    return sum(matches(key) is not None for key in keys)
 
 
 def _listing(families: Iterable[Signed]) -> str:

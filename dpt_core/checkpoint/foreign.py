@@ -3,37 +3,72 @@
 import re
 from collections.abc import Collection, Iterable
 
-# (what it is, a pattern that one of its keys meets), the most specific first.
+# (what it is, a pattern that the beginning of one of its keys meets), the most specific first.
 FOREIGN: tuple[tuple[str, str], ...] = (
+    ("a LoRA", r".*[._]lora(_(up|down|A|B)|\.(up|down))\.|lora_(unet|te\d?|transformer)_"),
+    ("a LoRA (LoHa or LoKr)", r".*\.(hada_w|lokr_w)\d"),
     ("Video Depth Anything", r"(head|depth_head)\.motion_modules\."),
-    ("Prompt Depth Anything", r"depth_head\.scratch\.refinenet\d\.resConfUnit_depth\."),
+    (
+        "Prompt Depth Anything",
+        r"depth_head\.scratch\.refinenet\d\.resConfUnit_depth\."
+        r"|neck\.fusion_stage\.layers\.\d\.prompt_depth_layer\.",
+    ),
     (
         "a multi-view Depth Anything 3 model",
-        r"(model\.)?(cam_dec|cam_enc|backbone\.pretrained\.camera_token)",
+        r"(model\.)?(da3(_metric)?\.|cam_dec\.|cam_enc\.|backbone\.pretrained\.camera_token)",
     ),
-    ("a ZoeDepth model", r".*(seed_bin_regressor|conditional_log_binomial|attractors)\."),
-    ("Depth Pro", r"encoder\.patch_encoder\.|depth\.encoder\.patch_encoder\."),
-    ("MoGe", r"backbone\.image_encoder\.|encoder\.backbone\..*|neck\.resamplers\."),
-    ("SAM-HQ", r"mask_decoder\.hf_token"),
-    ("SAM 2", r"(sam_)?image_encoder\.trunk\.|memory_attention\."),
+    (
+        "a ZoeDepth model (Depth Anything V1's metric files are, too)",
+        r"(.*\.)?(seed_bin_regressors?|conditional_log_binomial|attractors)\.",
+    ),
+    ("Depth Pro", r"(depth_pro\.)?encoder\.patch_encoder\."),
+    (
+        "MoGe",
+        r"encoder\.(backbone\.blocks|output_projections)\.|points_head\.|head\.upsample_blocks\.",
+    ),
+    ("MiDaS v2.1, a convolutional model", r"pretrained\.layer1\."),
+    ("SAM-HQ", r"mask_decoder\.(hf_token|compress_vit_feat)"),
+    ("SAM 3", r"(detector|tracker)\.(backbone|model)\."),
+    (
+        "SAM 2",
+        r"image_encoder\.trunk\.|memory_(attention|encoder)\.|vision_encoder\.backbone\.",
+    ),
     ("MobileSAM", r"image_encoder\.patch_embed\.seq\."),
     ("Segment Anything (SAM)", r"(image_encoder|vision_encoder)\.(blocks|layers)\.\d+\."),
-    ("a LoRA", r".*\.(lora_(up|down|A|B)|lora\.(up|down))\.|lora_(unet|te\d?)_"),
-    ("a ControlNet", r"control_model\.|controlnet_(cond_embedding|blocks|down_blocks)\."),
+    (
+        "a ControlNet",
+        r"control_model\.|controlnet_\w+\.|zero_convs\.\d|input_hint_block\.|lllite_",
+    ),
+    (
+        "a FLUX model",
+        r"(model\.)?(diffusion_model\.)?(double_blocks\.\d+\.img_attn|single_transformer_blocks)\.",
+    ),
     (
         "a Stable Diffusion checkpoint",
-        r"model\.diffusion_model\.|diffusion_model\.|cond_stage_model\.",
+        r"(model\.)?diffusion_model\.|(cond_stage_model|conditioner\.embedders)\.",
     ),
-    ("a FLUX model", r"double_blocks\.\d+\.img_attn\."),
-    ("a diffusers UNet", r"down_blocks\.\d+\.(attentions|resnets)\."),
-    ("a VAE", r"(first_stage_model\.)?decoder\.(mid|up)\.(block_1|\d)"),
+    ("an image generation model", r"down_blocks\.\d+\.(attentions|resnets)\.|joint_blocks\.\d+\."),
+    (
+        "a VAE",
+        r"(first_stage_model\.)?(encoder|decoder)\.(mid\.|mid_block\.|(up|down)(_blocks)?\.\d)",
+    ),
+    ("an IP-Adapter", r"(ip_adapter|image_proj)\."),
+    (
+        "a CLIP vision encoder",
+        r"(clip\.)?vision_model\.(encoder|embeddings)\.|visual\.transformer\.",
+    ),
     (
         "a text encoder",
-        r"text_model\.encoder\.|encoder\.block\.0\.layer\.|model\.layers\.\d+\.self_attn\.",
+        r"(clip_l\.)?(transformer\.)?text_model\.(encoder|embeddings)\.|encoder\.block\.\d+\.layer\."
+        r"|(model\.)?(language_model\.)?layers\.\d+\.self_attn\.|transformer\.resblocks\.",
     ),
-    ("a DINOv2 encoder without a depth head", r"blocks\.\d+\.ls1\.gamma$"),
-    ("an upscaler", r"(body|model)\.\d+\.(rdb1|sub\.)|conv_first\."),
+    (
+        "a DINOv2 encoder without a depth head",
+        r"blocks\.\d+\.(\d+\.)?ls1\.gamma$|(dinov2\.)?encoder\.layer\.\d+\.layer_scale1\.",
+    ),
+    ("an upscaler", r"(model\.)?(body|\d+)\.(\d+\.rdb1|sub\.\d+)\.|conv_first\."),
 )
+_ANY = re.compile("|".join(f"(?:{pattern})" for _, pattern in FOREIGN))
 
 
 def recognise(keys: Iterable[str], own: Collection[str] = ()) -> str | None:
@@ -41,7 +76,7 @@ def recognise(keys: Iterable[str], own: Collection[str] = ()) -> str | None:
 
     `own` are names in the table of what the caller supports.
     """
-    keys = list(keys)
+    keys = [key for key in keys if _ANY.match(key)]
     for name, pattern in FOREIGN:
         if name in own:
             continue

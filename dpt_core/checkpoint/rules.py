@@ -110,6 +110,12 @@ def expand_lists(pattern: str) -> list[str]:
     return ["".join(choice) for choice in itertools.product(*parts)]
 
 
+def source_pattern(rules: Iterable[Rule]) -> re.Pattern[str]:
+    """What every key meets that the rules have a place for, whatever the number of blocks."""
+    names = {name for rule in rules for part in _tuple(rule.source) for name in expand_lists(part)}
+    return re.compile("|".join(r"\w+".join(map(re.escape, _FIELD.split(n)[::2])) for n in names))
+
+
 def count_blocks(keys: Iterable[str], pattern: str, file: str) -> int:
     """How many blocks there are: `pattern`'s one group is the index, which must run 0, 1, 2…
 
