@@ -5,6 +5,7 @@ from comfy_api.latest import ComfyExtension, io  # pyright: ignore[reportMissing
 from . import host
 from .estimate_depth import EstimateDepth
 from .load_checkpoint import LoadCheckpoint
+from .render_depth import RenderDepth
 
 
 class DPTDepth(ComfyExtension):
@@ -16,7 +17,7 @@ class DPTDepth(ComfyExtension):
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """Every node of the pack."""
-        return [LoadCheckpoint, EstimateDepth]
+        return [LoadCheckpoint, EstimateDepth, RenderDepth]
 
 
 async def comfy_entrypoint() -> DPTDepth:

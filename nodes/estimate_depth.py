@@ -9,7 +9,7 @@ from ..dpt_core.depth.images import network_size
 from ..dpt_core.depth.model import auto_chunk
 from ..dpt_core.render import control_image
 from . import host
-from .memory import bytes_per_image
+from .memory import working_room
 from .types import DptDepth, DptModel
 
 
@@ -52,10 +52,10 @@ class EstimateDepth(io.ComfyNode):
                     min=0,
                     max=8192,
                     tooltip=(
-                        "The short side in pixels at which the model looks at the image. 0 is "
-                        "what it was trained for (518 for Depth Anything). Higher gives finer "
-                        "detail, takes more time and memory, and may make large shapes less "
-                        "steady. The output always has the size of the input."
+                        "The side in pixels at which the model looks at the image (the short "
+                        "one for Depth Anything). 0 is what it was trained for, such as 518. "
+                        "Higher gives finer detail, takes more time and memory, and may make "
+                        "large shapes less steady. The output always has the size of the input."
                     ),
                 ),
                 io.Int.Input(
@@ -75,7 +75,7 @@ class EstimateDepth(io.ComfyNode):
                     display_name="depth",
                     tooltip=(
                         "Raw depth as the model gives it, not rounded or stretched: inverse depth "
-                        "(larger is nearer), or metres from a metric model."
+                        "(larger is nearer), or distance, in metres from a metric model."
                     ),
                 ),
                 io.Image.Output(
@@ -95,16 +95,15 @@ class EstimateDepth(io.ComfyNode):
         """Compute in chunks, with progress, until done or interrupted."""
         images = channels_first(image)
         progress = host.progress(len(images))
+        core = model.model
         size = (images.shape[-2], images.shape[-1])
-        inside = network_size(size, model.model.config.image, resolution or None)
-        per_image = bytes_per_image(model.model.config, size, inside, model.model.dtype.itemsize)
-        chunk = batch_size or host.fitting_chunk(
-            model, auto_chunk(model.model.device, inside), per_image
-        )
+        inside = network_size(size, core.config.image, resolution or None)
+        room = working_room(core.config, size, inside, core.dtype.itemsize)
+        chunk = batch_size or host.fitting_chunk(model, auto_chunk(core.device, inside), room)
         chunk = min(chunk, max(len(images), 1))
-        host.to_device(model, per_image * chunk)
-        depth = model.model.infer(images, resolution or None, chunk, progress)
-        return io.NodeOutput(depth, to_picture(depth, model.model))
+        with host.on_device(model, room.of(chunk)):
+            depth = core.infer(images, resolution or None, chunk, progress)
+        return io.NodeOutput(depth, to_picture(depth, core))
 
 
 def channels_first(image: Tensor) -> Tensor:

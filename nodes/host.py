@@ -5,8 +5,8 @@ changes is changed here.
 """
 
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ import torch
 from torch import Tensor
 
 from ..dpt_core import DepthModel, Inspection, inspect, load
+from ..dpt_core.layers.relative_bias import BiasCache
+from .memory import Room, has_relative_positions
 
 FOLDER = "dpt"  # the key in folder_paths, and our own folder in models/
 # Where other packs and ComfyUI itself keep depth models: folder keys, and folders in models/.
@@ -31,8 +33,9 @@ AUX_WORDS = ("depth", "midas", "dpt")  # that folder holds pose and line detecto
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 # What the host may choose from, best first. bfloat16 has 8 bits of precision, which shows
-# as steps in depth, so it comes after float16.
+# as steps in depth, so it comes after float16; but BEiT and Swin can overflow in float16.
 AUTO_DTYPES = [torch.float16, torch.bfloat16, torch.float32]
+AUTO_DTYPES_WIDE = [torch.bfloat16, torch.float32]
 
 
 # ---- checkpoints on disk
@@ -94,7 +97,7 @@ class HostedModel:
     """What travels as ``DPT_MODEL``: a depth model whose weights ComfyUI moves.
 
     Attributes:
-        model: the model; call `to_device` before it computes.
+        model: the model; it computes within `on_device`.
         patcher: the host's handle on its weights.
     """
 
@@ -136,29 +139,44 @@ def load_model(
 
 
 def _auto_dtype(device: torch.device, facts: Inspection) -> torch.dtype:
+    is_beit_or_swin = has_relative_positions(facts.config)
     dtype = management.unet_dtype(
         device=device,
         model_params=facts.parameters,
-        supported_dtypes=AUTO_DTYPES,
+        supported_dtypes=AUTO_DTYPES_WIDE if is_beit_or_swin else AUTO_DTYPES,
         weight_dtype=getattr(torch, facts.dtype),
     )
     # The start options for diffusion models can ask for float8 or float64 as well.
-    return dtype if dtype in AUTO_DTYPES else torch.float32
+    return dtype if dtype in PRECISIONS.values() else torch.float32
 
 
-def fitting_chunk(hosted: HostedModel, most: int, bytes_per_image: int) -> int:
+def fitting_chunk(hosted: HostedModel, most: int, room: Room) -> int:
     """Images to a chunk, 1 to `most`: those for which no other model has to leave the device."""
     if most == 1:
         return 1
     patcher = hosted.patcher
     missing_weights = patcher.model_size() - patcher.loaded_size()
-    free = patcher.get_free_memory(patcher.load_device) - missing_weights
-    return int(min(max(free // bytes_per_image, 1), most))
+    free = patcher.get_free_memory(patcher.load_device) - missing_weights - room.per_chunk
+    return int(min(max(free // room.per_image, 1), most))
 
 
-def to_device(hosted: HostedModel, working_bytes: int) -> None:
-    """Bring the weights (all that fit) to the device and keep `working_bytes` free beside them."""
+@contextmanager
+def on_device(hosted: HostedModel, working_bytes: int) -> Iterator[None]:
+    """While in the block, the weights (all that fit) are on the device.
+
+    Args:
+        hosted: the model.
+        working_bytes: memory to keep free beside them.
+    """
     management.load_models_gpu([hosted.patcher], memory_required=working_bytes)
+    try:
+        yield
+    finally:
+        # What an encoder keeps on the device between chunks is nothing the host knows of.
+        for module in hosted.model.net.modules():
+            cache = getattr(module, "bias_cache", None)
+            if isinstance(cache, BiasCache):
+                cache.clear()
 
 
 # ---- running

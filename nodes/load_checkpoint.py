@@ -19,8 +19,8 @@ class LoadCheckpoint(io.ComfyNode):
             display_name="Load DPT Checkpoint",
             category="model/loaders",
             description=(
-                "Loads a depth model such as Depth Anything V1 or V2. Pick the file you have: "
-                "family, size and precision are read off it, and the node shows what was found."
+                "Loads a depth model: Depth Anything, or MiDaS 3 and 3.1 (DPT). Pick the file you "
+                "have: family and size are read off it, and the node shows what was found."
             ),
             search_aliases=[
                 "depth anything",
@@ -59,7 +59,8 @@ class LoadCheckpoint(io.ComfyNode):
                     advanced=True,
                     tooltip=(
                         "Depth Anything V1 and V2 files look alike inside. auto goes by the "
-                        "file's name and notes; choose by hand if the node shows the wrong one."
+                        "file's name and notes; choose by hand if the node shows the wrong one. "
+                        "Leave it at auto for other models."
                     ),
                 ),
                 io.Float.Input(
@@ -71,7 +72,8 @@ class LoadCheckpoint(io.ComfyNode):
                     advanced=True,
                     tooltip=(
                         "Metres at the far end of a metric model: 20 for indoor (Hypersim), 80 "
-                        "for outdoor (VKITTI). 0 decides by the file's name and notes."
+                        "for outdoor (VKITTI). 0 decides by the file's name and notes. Leave it "
+                        "at 0 for other models than Depth Anything V1 and V2."
                     ),
                 ),
             ],

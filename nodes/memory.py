@@ -1,23 +1,52 @@
-"""How much memory one image takes on the device, so that the host can make room for it."""
+"""How much memory a model works in on the device, so that the host can make room for it."""
 
-from ..dpt_core import DPTConfig
+from typing import NamedTuple
+
+from ..dpt_core import DPTConfig, ViTConfig
+from ..dpt_core.depth.config import SwinConfig
 from ..dpt_core.depth.images import Size
+from ..dpt_core.layers.relative_bias import CACHE_BYTES
 
 FINEST = 3.5  # pixels of the network's input to a cell of the finest map: ×4 of 14-pixel patches
 RESERVE = 1.4  # the encoder's tokens, convolutions' workspace, the allocator's rounding
 
 
-def bytes_per_image(config: DPTConfig, image: Size, network: Size, itemsize: int) -> int:
-    """Working memory for one image, without the weights.
+def has_relative_positions(config: DPTConfig) -> bool:
+    """Whether positions are biases on the attention, as in BEiT and Swin."""
+    encoder = config.encoder
+    return isinstance(encoder, SwinConfig) or (
+        isinstance(encoder, ViTConfig) and encoder.positions == "relative"
+    )
 
-    Counts the tensors that are alive together at the two peaks: when a photograph is
-    resized, and in the head, whose maps outweigh the encoder's in every family.
+
+class Room(NamedTuple):
+    """Working memory in bytes, without the weights."""
+
+    per_image: int
+    per_chunk: int
+
+    def of(self, images: int) -> int:
+        """For a chunk of so many images."""
+        return self.per_image * images + self.per_chunk
+
+
+def working_room(config: DPTConfig, image: Size, network: Size, itemsize: int) -> Room:
+    """What a model needs, a little more than measured for every family.
 
     Args:
         config: the model.
-        image: height and width of the image.
-        network: the size at which it enters the network.
+        image: height and width of the images.
+        network: the size at which they enter the network.
         itemsize: bytes of a number in the network.
+    """
+    return Room(_per_image(config, image, network, itemsize), _biases(config, network, itemsize))
+
+
+def _per_image(config: DPTConfig, image: Size, network: Size, itemsize: int) -> int:
+    """The tensors that are alive together at the two peaks.
+
+    One is when a photograph is resized, the other in the head, whose maps outweigh the
+    encoder's in every family.
     """
     photograph = image[0] * image[1]
     pixels = network[0] * network[1]
@@ -30,3 +59,15 @@ def bytes_per_image(config: DPTConfig, image: Size, network: Size, itemsize: int
     network_bytes = (maps + head) * itemsize + 3 * pixels * 4
     result = photograph * 4
     return int(RESERVE * (max(resizing, network_bytes) + result))
+
+
+def _biases(config: DPTConfig, network: Size, itemsize: int) -> int:
+    """Relative position biases, which all images of a chunk share."""
+    encoder = config.encoder
+    if not has_relative_positions(config):
+        return 0
+    if not isinstance(encoder, ViTConfig):
+        return CACHE_BYTES  # Swin's windows are small: a bias outside of the cache is too
+    rows, columns = (side // encoder.patch for side in network)
+    # One bias outside of the cache, as it is made in float32.
+    return CACHE_BYTES + encoder.heads * (1 + rows * columns) ** 2 * (4 + itemsize)

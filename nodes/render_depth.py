@@ -1,0 +1,328 @@
+"""Render Depth: raw depth to a picture and to masks."""
+
+from typing import Any
+
+import torch
+from comfy_api.latest import io  # pyright: ignore[reportMissingImports]
+
+from ..dpt_core import Depth
+from ..dpt_core.render import (
+    COLORMAPS,
+    EachImage,
+    Fixed,
+    Range,
+    Rendering,
+    Steady,
+    Style,
+    Target,
+    WholeBatch,
+    colorize,
+    pixel_perfect,
+    render,
+    to_multiple,
+)
+from . import host
+from .types import DptDepth
+
+STYLES: dict[str, Style] = {
+    "ControlNet: near = white": "near",
+    "FLUX.1-Depth: raw": "raw",
+    "true depth: far = white": "far",
+    "metres": "metres",
+}
+UNSTRETCHED = ("raw", "metres")
+
+
+class RenderDepth(io.ComfyNode):
+    """The one place where raw depth becomes brightness."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Inputs, outputs and texts of the node."""
+        return io.Schema(
+            node_id="DPTRenderDepth",
+            display_name="Render Depth",
+            category="image/geometry estimation",
+            description=(
+                "Turns raw depth into a picture: for ControlNets, steadily over a video, as true "
+                "depth, in metres or in colour. Nothing is rounded, so 16-bit PNG and EXR files "
+                "keep full precision. Rendering anew does not estimate anew."
+            ),
+            search_aliases=[
+                "depth anything",
+                "depth to image",
+                "normalize depth",
+                "depth colormap",
+                "controlnet depth",
+                "depth video flicker",
+                "colorize depth",
+                "invert depth",
+                "remap depth",
+                "depth to mask",
+                "turbo",
+            ],
+            inputs=[
+                DptDepth.Input("depth", tooltip="Raw depth from Estimate Depth."),
+                io.Combo.Input(
+                    "style",
+                    options=list(STYLES),
+                    tooltip=(
+                        "ControlNet: inverse depth, near is white; for SD 1.5, SDXL and union "
+                        "depth ControlNets. FLUX.1-Depth: raw values over 255, for Depth "
+                        "Anything V1 Large. true depth: linear in distance, far is white. "
+                        "metres: distance as it is, for EXR files."
+                    ),
+                ),
+                io.DynamicCombo.Input(
+                    "range",
+                    options=[
+                        io.DynamicCombo.Option("each image", []),
+                        io.DynamicCombo.Option("whole batch", []),
+                        io.DynamicCombo.Option("steady video", [_window()]),
+                        io.DynamicCombo.Option(
+                            "percentiles",
+                            [
+                                _percent("low", 2.0, "black"),
+                                _percent("high", 98.0, "white"),
+                                io.Combo.Input(
+                                    "of",
+                                    options=["each image", "whole batch"],
+                                    tooltip="What the percentiles are taken from.",
+                                ),
+                            ],
+                        ),
+                        io.DynamicCombo.Option("fixed", [_end("low", 0.5), _end("high", 10.0)]),
+                    ],
+                    tooltip=(
+                        "What is stretched from black to white. each image: what ControlNets were "
+                        "trained on. whole batch: one range for all images. steady video: frames "
+                        "are matched to each other, so nothing flickers; cuts start anew. "
+                        "percentiles: ignores outliers. fixed: always the same two values."
+                    ),
+                ),
+                io.DynamicCombo.Input(
+                    "size",
+                    options=[
+                        io.DynamicCombo.Option("as estimated", []),
+                        io.DynamicCombo.Option("exact", [_side("width"), _side("height"), _fit()]),
+                        io.DynamicCombo.Option(
+                            "multiple",
+                            [
+                                io.Int.Input(
+                                    "multiple",
+                                    default=64,
+                                    min=1,
+                                    max=1024,
+                                    tooltip="Each side goes to the nearest multiple of this.",
+                                )
+                            ],
+                        ),
+                        io.DynamicCombo.Option(
+                            "pixel perfect",
+                            [_side("width"), _side("height"), _outer()],
+                        ),
+                    ],
+                    tooltip=(
+                        "Size of the picture. exact: that of the image to generate. multiple: "
+                        "sides that a model can use. pixel perfect: one pixel for each of the "
+                        "image to generate, aspect kept."
+                    ),
+                ),
+                io.Combo.Input(
+                    "colormap",
+                    options=list(COLORMAPS),
+                    tooltip="grey for ControlNets and data; colours show small differences.",
+                ),
+                io.Boolean.Input(
+                    "invert",
+                    default=False,
+                    tooltip="Swap black and white (not for metres and raw).",
+                ),
+                io.Float.Input(
+                    "gamma",
+                    default=1.0,
+                    min=0.05,
+                    max=20.0,
+                    step=0.05,
+                    advanced=True,
+                    tooltip=(
+                        "Above 1 brightens the middle, below 1 darkens it (not for metres and raw)."
+                    ),
+                ),
+                _metres("near", "nearest"),
+                _metres("far", "farthest"),
+            ],
+            outputs=[
+                io.Image.Output(display_name="image", tooltip="The picture, three channels."),
+                io.Mask.Output(
+                    display_name="mask",
+                    tooltip="The picture's grey values, before any colour map, as a mask.",
+                ),
+                io.Mask.Output(
+                    display_name="valid",
+                    tooltip="1 where the depth means something; 0 where it was marked invalid.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        depth: Depth,
+        style: str,
+        range: dict[str, Any],
+        size: dict[str, Any],
+        colormap: str,
+        invert: bool,
+        gamma: float,
+        near: float,
+        far: float,
+    ) -> io.NodeOutput:
+        """Render frame by frame into memory that is taken once."""
+        target = to_target(size, (depth.values.shape[-2], depth.values.shape[-1]))
+        settings = Rendering(
+            style=STYLES[style],
+            range=to_range(range),
+            near=near or None,
+            far=far or None,
+            invert=invert,
+            gamma=gamma,
+            target=target,
+        )
+        settings.check(depth)
+        if colormap != "grey" and settings.style in UNSTRETCHED:
+            raise ValueError(
+                f"The colour map {colormap} needs values between 0 and 1, and {style!r} gives them "
+                "as they are. Set colormap to grey or choose another style."
+            )
+        count, *shape = depth.values.shape
+        height, width = target.size if target else shape
+        grey = host.empty_result((count, height, width))
+        colours = None if colormap == "grey" else host.empty_result((count, height, width, 3))
+        valid = torch.ones((), dtype=grey.dtype, device=grey.device).expand(grey.shape)
+        frames = render(depth, settings, host.management.get_torch_device(), host.progress(count))
+        for number, frame in enumerate(frames):
+            grey[number] = frame.grey
+            if colours is not None:
+                colours[number] = colorize(frame.grey, colormap)
+            if frame.valid is not None:
+                if valid.stride(0) == 0:  # all the same number so far, not yet in memory
+                    valid = valid.contiguous()
+                valid[number] = frame.valid
+        # The three channels of a grey picture are one memory seen three times.
+        image = grey.unsqueeze(-1).expand(*grey.shape, 3) if colours is None else colours
+        return io.NodeOutput(image, grey, valid)
+
+
+def to_range(choice: dict[str, Any]) -> Range:
+    """What the range widget says, in the library's terms."""
+    match choice["range"]:
+        case "whole batch":
+            return WholeBatch()
+        case "steady video":
+            return Steady(_given(choice, "window"))
+        case "percentiles":
+            kind = WholeBatch if _given(choice, "of") == "whole batch" else EachImage
+            return kind(_given(choice, "low"), _given(choice, "high"))
+        case "fixed":
+            return Fixed(_given(choice, "low"), _given(choice, "high"))
+    return EachImage()
+
+
+def to_target(choice: dict[str, Any], size: tuple[int, int]) -> Target | None:
+    """What the size widget says for depth of `size`; None: as it is."""
+    match choice["size"]:
+        case "exact":
+            fit = _given(choice, "fit")
+            return Target((_given(choice, "height"), _given(choice, "width")), fit)
+        case "multiple":
+            return Target(to_multiple(size, _given(choice, "multiple")), "stretch")
+        case "pixel perfect":
+            wanted = (_given(choice, "height"), _given(choice, "width"))
+            return Target(pixel_perfect(size, wanted, _given(choice, "outer")), "stretch")
+    return None
+
+
+def _given(choice: dict[str, Any], name: str) -> Any:
+    """A choice's own setting; graphs queued by hand may lack it, and the host lets that pass."""
+    if name not in choice:
+        title = next(iter(choice))
+        raise ValueError(
+            f"{title}.{name} is missing; the choice {choice[title]!r} of {title} needs it."
+        )
+    return choice[name]
+
+
+def _window() -> io.Int.Input:
+    return io.Int.Input(
+        "window",
+        default=24,
+        min=0,
+        max=10_000,
+        tooltip=(
+            "Frames, before and after, that a frame's range depends on. More is steadier, fewer "
+            "keep more contrast. One second is a good start."
+        ),
+    )
+
+
+def _percent(name: str, default: float, colour: str) -> io.Float.Input:
+    return io.Float.Input(
+        name,
+        default=default,
+        min=0.0,
+        max=100.0,
+        step=0.1,
+        tooltip=f"Per cent of the pixels below what becomes {colour}.",
+    )
+
+
+def _end(name: str, default: float) -> io.Float.Input:
+    return io.Float.Input(
+        name,
+        default=default,
+        min=-1e6,
+        max=1e6,
+        step=0.01,
+        tooltip=(
+            f"The {name} end: metres for a metric model (low is the nearest), raw inverse depth "
+            "for a relative one."
+        ),
+    )
+
+
+def _side(name: str) -> io.Int.Input:
+    return io.Int.Input(
+        name, default=1024, min=1, max=16384, tooltip=f"The {name} in pixels of the image."
+    )
+
+
+def _fit() -> io.Combo.Input:
+    return io.Combo.Input(
+        "fit",
+        options=["crop", "stretch"],
+        tooltip="crop keeps the aspect and cuts the sides off, as ComfyUI does with hints.",
+    )
+
+
+def _outer() -> io.Boolean.Input:
+    return io.Boolean.Input(
+        "outer",
+        default=False,
+        tooltip="Off: the map covers the image, which then crops it. On: it lies inside.",
+    )
+
+
+def _metres(name: str, which: str) -> io.Float.Input:
+    return io.Float.Input(
+        name,
+        default=0.0,
+        min=0.0,
+        max=1e6,
+        step=0.01,
+        advanced=True,
+        tooltip=(
+            f"Metres to the {which} point: for true depth and metres from a relative model, which "
+            "cannot know them. A metric model does without."
+        ),
+    )
