@@ -6,6 +6,7 @@ from . import host
 from .estimate_depth import EstimateDepth
 from .load_checkpoint import LoadCheckpoint
 from .render_depth import RenderDepth
+from .visualize_stages import VisualizeStages
 
 
 class DPTDepth(ComfyExtension):
@@ -17,7 +18,7 @@ class DPTDepth(ComfyExtension):
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """Every node of the pack."""
-        return [LoadCheckpoint, EstimateDepth, RenderDepth]
+        return [LoadCheckpoint, EstimateDepth, RenderDepth, VisualizeStages]
 
 
 async def comfy_entrypoint() -> DPTDepth:
