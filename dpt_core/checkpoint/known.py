@@ -113,18 +113,55 @@ KNOWN: tuple[KnownFile, ...] = (
         "3ca123d3c1fdcebd039e7b3607fb35faba01a9f553188d38f83263e5ef8bf2b7",
         80.0,
     ),
+    KnownFile(
+        "dpt_hybrid-midas-501f0c75.pt",  # and dpt_hybrid_384.pt
+        MIT,
+        492757791,
+        "501f0c75b3bca7daec6b3682c5054c09b366765aef6fa3a09d03a5cb4b230853",
+    ),
+    KnownFile(
+        "dpt_large-midas-2f21e586.pt",  # and dpt_large_384.pt
+        MIT,
+        1376378527,
+        "2f21e586477d90cb9624c7eef5df7891edca49a1c4795ee2cb631fd4daa6ca69",
+    ),
+    KnownFile(
+        "dpt_beit_large_384.pt",
+        MIT,
+        1441465011,
+        "9a86e82345dee25004eeacbc25db11fae827d32cd6939a9056eb7db6ef895413",
+    ),
+    KnownFile(
+        "sam_vit_b_01ec64.pth",
+        APACHE,
+        375042383,
+        "ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
+    ),
+    KnownFile(
+        "sam_vit_l_0b3195.pth",
+        APACHE,
+        1249524607,
+        "3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622",
+    ),
+    KnownFile(
+        "sam_vit_h_4b8939.pth",
+        APACHE,
+        2564550879,
+        "a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
+    ),
 )
 
 
 def find_known(path: Path) -> KnownFile | None:
     """The published file that `path` is, byte for byte, or None."""
-    if not path.is_file():
+    try:
+        status = path.stat()
+        candidates = [known for known in KNOWN if known.size == status.st_size]
+        if not candidates or not path.is_file():
+            return None
+        digest = _sha256(path, status.st_size, status.st_mtime_ns)
+    except OSError:  # removed since it was read: no proof, then
         return None
-    status = path.stat()
-    candidates = [known for known in KNOWN if known.size == status.st_size]
-    if not candidates:
-        return None
-    digest = _sha256(path, status.st_size, status.st_mtime_ns)
     return next((known for known in candidates if known.sha256 == digest), None)
 
 

@@ -10,7 +10,7 @@ folders', a named default. The answer carries its evidence.
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, TypeGuard, TypeVar
 
 from ..errors import CheckpointError
 from .config import Four
@@ -21,6 +21,8 @@ T = TypeVar("T")
 VARIANTS = ("v1", "v2")
 INDOOR_METRES = 20.0  # Hypersim
 OUTDOOR_METRES = 80.0  # Virtual KITTI
+SHORTEST_METRES, LONGEST_METRES = 1e-3, 1e6  # of a max_depth that a file may claim
+LARGEST_WINDOW = 1024  # tokens
 CHOSEN = "chosen by the user"
 
 
@@ -111,7 +113,7 @@ def find_metric_name(around: Surroundings) -> Hint[bool]:
 def find_window(around: Surroundings, is_tiny: bool) -> Hint[int]:
     """Side of Swin V2's attention window in tokens, where no mask in the file tells."""
     window = around.backbone.get("window_size")
-    if isinstance(window, int) and window > 0:
+    if _is_window(window) and window > 0:
         return Hint("window", window, f"config.json says {window}")
     for name in around.names:
         if match := re.search(r"swin.*?(256|384)", name.lower()):
@@ -139,7 +141,7 @@ def find_pretrained_window(around: Surroundings, asked: Requests, window: int) -
             )
         return Hint(name, (sides[0], sides[1], sides[2], sides[3]), CHOSEN)
     listed = around.backbone.get("pretrained_window_sizes")
-    if isinstance(listed, list) and len(listed) == 4 and all(isinstance(n, int) for n in listed):
+    if isinstance(listed, list) and len(listed) == 4 and all(map(_is_window, listed)):
         a, b, c, d = listed
         return Hint(name, (a, b, c, d), f"config.json says {listed}")
     if window == 24:
@@ -156,10 +158,21 @@ def find_normalisation(
         listed = around.preprocessor.get(key)
         if not isinstance(listed, list) or len(listed) != 3:
             return None
-        if not all(isinstance(n, int | float) for n in listed):
+        least = 0 if key == "image_mean" else 1e-3
+        if not all(_is_number(n, least, 10) for n in listed):
             return None
         values.append((float(listed[0]), float(listed[1]), float(listed[2])))
     return Hint("normalisation", (values[0], values[1]), "preprocessor_config.json")
+
+
+def _is_number(value: object, least: float, most: float) -> TypeGuard[float]:
+    """Whether a file's JSON holds a number in a range that makes sense."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and least <= value <= most
+
+
+def _is_window(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and _is_number(value, 0, LARGEST_WINDOW)
 
 
 def _known_variant(around: Surroundings) -> Hint[str] | None:
@@ -175,7 +188,7 @@ def _variant_in_sidecar(around: Surroundings, blocks: int) -> Hint[str] | None:
         return None
     last_four = list(range(blocks - 3, blocks + 1))  # counted from 1 there
     variant = "v1" if taps == last_four else "v2"
-    return Hint("variant", variant, f"config.json taps blocks {taps}")
+    return Hint("variant", variant, f"config.json taps blocks {str(taps)[:60]}")
 
 
 def _variant_in_metadata(around: Surroundings) -> Hint[str] | None:
@@ -211,7 +224,7 @@ def _known_max_depth(around: Surroundings) -> Hint[float | None] | None:
 def _max_depth_in_sidecar(around: Surroundings) -> Hint[float | None] | None:
     kind = around.sidecar.get("depth_estimation_type")
     metres = around.sidecar.get("max_depth")
-    if kind == "metric" and isinstance(metres, int | float) and metres > 0:
+    if kind == "metric" and _is_number(metres, SHORTEST_METRES, LONGEST_METRES):
         return Hint("max_depth", float(metres), f"config.json says metric, {metres} m")
     if kind == "relative":
         return Hint("max_depth", None, "config.json says relative")
@@ -220,7 +233,7 @@ def _max_depth_in_sidecar(around: Surroundings) -> Hint[float | None] | None:
 
 def _max_depth_in_metadata(around: Surroundings) -> Hint[float | None] | None:
     text = around.metadata.get("max_depth", "")
-    if re.fullmatch(r"\d+(\.\d+)?", text) and float(text) > 0:
+    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text) and float(text) > 0:
         return Hint("max_depth", float(text), f"the file's metadata: max_depth = {text}")
     return None
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..checkpoint.known import KnownFile
 from .config import DPTConfig, EncoderConfig, SwinConfig
 from .hints import Hint
 
@@ -21,6 +22,7 @@ class Inspection:
         parameters: numbers in the network (what is unused in the file not counted).
         dtype: the number format of most of the file, ``"float32"``, ``"float16"``, …
         bytes: size of the file.
+        known: the published file that it is, byte for byte; None: not one whose hash is known.
         warnings: sentences about what is odd in the file; empty for a sound one.
     """
 
@@ -32,6 +34,7 @@ class Inspection:
     parameters: int
     dtype: str
     bytes: int
+    known: KnownFile | None = None
     warnings: tuple[str, ...] = ()
 
     def summary(self) -> str:
@@ -43,6 +46,7 @@ class Inspection:
             f"{describe_encoder(self.config.encoder)}, {self.parameters / 1e6:.1f} M parameters, "
             f"{self.dtype}",
             f"gives {describe_unit(self.config)}, from {shape} {rule.side} pixels",
+            *([f"known file: {self.known.name}, {self.known.licence}"] if self.known else []),
             *(f"{hint.name}: {_show(hint.value)} ({hint.evidence})" for hint in self.hints),
             *(f"warning: {text}" for text in self.warnings),
         ]

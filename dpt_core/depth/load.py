@@ -103,6 +103,12 @@ def _prepare(state: StateFile, asked: Requests) -> _Prepared:
     plan = family.plan(state.tensors, around, asked)
     tensors, origin = convert(state.tensors, family.rules, plan.rows, file)
     config = family.configure(Shapes(tensors, origin, file), plan)
+    if config.image.multiple % config.encoder.multiple:
+        raise CheckpointError(
+            f"{file} has an encoder for images whose sides are multiples of "
+            f"{config.encoder.multiple} pixels, and {config.family} makes them multiples of "
+            f"{config.image.multiple}. It is damaged or another model; use the original checkpoint."
+        )
     hints: tuple[Hint[Any], ...] = plan.hints
     normalisation = find_normalisation(around)
     if normalisation is not None:
@@ -118,6 +124,7 @@ def _prepare(state: StateFile, asked: Requests) -> _Prepared:
         parameters=sum(tensor.numel() for tensor in tensors.values()),
         dtype=dtype,
         bytes=state.bytes,
+        known=around.known,
     )
     check_shapes(tensors, origin, partial(DPT, config), file)
     return _Prepared(inspection, tensors, origin)

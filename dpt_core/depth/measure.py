@@ -14,6 +14,7 @@ from .config import (
     ViTConfig,
 )
 from .decoder import SCALES
+from .encoders.hybrid import GROUPS
 
 HEAD_WIDTH = 64  # channels of an attention head in every ViT but BEiT
 
@@ -72,15 +73,21 @@ def measure_hybrid(shapes: Shapes, vit: ViTConfig) -> HybridConfig:
     """The ResNetV2 below a transformer, from ``imgencoder.patch_embed.backbone.*``."""
     backbone = "imgencoder.patch_embed.backbone"
     widths, layers = [], []
+    stem = f"{backbone}.stem.0.conv.weight"
+    if shapes.of(stem, 4)[0] % GROUPS:
+        raise shapes.wrong(stem, f"a multiple of {GROUPS} channels was expected")
     for stage in range(3):
         name = f"{backbone}.stages.{stage}"
-        widths.append(shapes.of(f"{name}.0.conv3.conv.weight", 4)[0])
+        last = f"{name}.0.conv3.conv.weight"
+        widths.append(shapes.of(last, 4)[0])
+        if widths[-1] % (4 * GROUPS):  # a bottleneck has a quarter of the channels inside
+            raise shapes.wrong(last, f"a multiple of {4 * GROUPS} channels was expected")
         layers.append(
             next(i for i in range(10**6) if f"{name}.{i}.conv1.conv.weight" not in shapes)
         )
     return HybridConfig(
         vit=vit,
-        stem=shapes.of(f"{backbone}.stem.0.conv.weight", 4)[0],
+        stem=shapes.of(stem, 4)[0],
         widths=(widths[0], widths[1], widths[2]),
         layers=(layers[0], layers[1], layers[2]),
     )
@@ -95,22 +102,31 @@ def measure_swin(
     side: int,
 ) -> SwinConfig:
     """A Swin or Swin V2 encoder, from ``imgencoder.*``."""
+    width = shapes.of("imgencoder.patch_embed.proj.weight", 4)[0]
+    patch = _patch(shapes)
     heads, hidden = [], []
     for stage in range(4):
         block = f"imgencoder.stages.{stage}.blocks.0"
         hidden.append(shapes.of(f"{block}.mlp.layers.2.weight", 2)[1])
         if version == 1:
-            heads.append(shapes.of(f"{block}.attn.bias_table", 2)[1])
+            name = f"{block}.attn.bias_table"
+            heads.append(shapes.of(name, 2)[1])
         else:
-            heads.append(shapes.of(f"{block}.attn.logit_scale", 3)[0])
+            name = f"{block}.attn.logit_scale"
+            heads.append(shapes.of(name, 3)[0])
+        if (width << stage) % heads[-1]:
+            raise shapes.wrong(
+                name, f"a number that divides the width {width << stage} was expected"
+            )
+        _check_windows(shapes.file, side, patch << stage, window)
     first = "imgencoder.stages.0.blocks.0.attn.bias_mlp.0.weight"
     return SwinConfig(
         version=version,
-        width=shapes.of("imgencoder.patch_embed.proj.weight", 4)[0],
+        width=width,
         heads=(heads[0], heads[1], heads[2], heads[3]),
         mlp_hidden=(hidden[0], hidden[1], hidden[2], hidden[3]),
         bias_hidden=shapes.of(first, 2)[0] if version == 2 else 0,
-        patch=_patch(shapes),
+        patch=patch,
         stage_depths=stage_depths,
         window=window,
         pretrained_window=pretrained_window,
@@ -155,6 +171,17 @@ def square_side(count: int) -> int | None:
     """The side of a square of `count` cells, or None if there is no such square."""
     side = math.isqrt(count) if count > 0 else 0
     return side if side > 0 and side * side == count else None
+
+
+def _check_windows(file: str, side: int, token: int, window: int) -> None:
+    """Whether tokens of `token` pixels fill the input, and whole windows the tokens."""
+    tokens = side // token
+    if tokens < 1 or side % token or tokens % min(window, tokens):
+        raise CheckpointError(
+            f"{file} says that its input is {side} pixels wide and its attention windows are "
+            f"{window} tokens, which do not fit each other where a token is {token} pixels. Its "
+            "attention masks or position tables are damaged; download it again."
+        )
 
 
 def _patch(shapes: Shapes) -> int:

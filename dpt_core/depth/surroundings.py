@@ -58,6 +58,6 @@ def _read_json(path: Path) -> dict[str, Any]:
     """The table in a JSON file; empty if there is none, since that is no evidence either way."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError):
+    except (ValueError, OSError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from torch import Tensor
 
 from ...checkpoint.rules import Row, Rule, count_blocks
+from ...checkpoint.shapes import format_shape
 from ...errors import CheckpointError
 from ..config import DPTConfig, Four, ImageRule
 from ..hints import Hint, Requests, find_pretrained_window, find_window
@@ -143,11 +144,17 @@ def _window(
         evidence = "the size of the position tables"
         return Hint("window", first, evidence), Hint("side", 32 * last, evidence)
     mask = tensors.get(f"{_MODEL}.layers.0.blocks.1.attn_mask")
-    if mask is not None and mask.ndim == 3:
-        count, window = square_side(mask.shape[0]), square_side(mask.shape[1])
-        if count and window:
-            evidence = "the size of the attention masks"
-            return Hint("window", window, evidence), Hint("side", 4 * count * window, evidence)
+    if mask is not None:
+        shape = tuple(mask.shape)
+        count, window = (square_side(n) for n in shape[:2]) if len(shape) == 3 else (None, None)
+        if not count or not window or shape[1] != shape[2]:
+            raise CheckpointError(
+                f"{around.file} has a wrong shape for {_MODEL}.layers.0.blocks.1.attn_mask: "
+                f"{format_shape(shape)}, where a square of windows and twice a square of tokens "
+                "was expected. The file is damaged; download it again."
+            )
+        evidence = "the size of the attention masks"
+        return Hint("window", window, evidence), Hint("side", 4 * count * window, evidence)
     window = find_window(around, is_tiny=sum(depths) <= 12)
     return window, Hint("side", 16 * window.value, "16 windows, as all published models")
 
