@@ -69,7 +69,7 @@ def test_example_workflows_fit_the_nodes(host):
         workflow = json.loads(path.read_text(encoding="utf-8"))
         assert path.with_suffix(".jpg").stat().st_size < 60_000
         ours = [node for node in workflow["nodes"] if node["type"] in host.nodes]
-        assert {node["type"] for node in ours} == {LOADER, ESTIMATE}
+        assert LOADER in {node["type"] for node in ours}
         for node in ours:
             schema = host.nodes[node["type"]].GET_SCHEMA()
             widgets = [part for part in schema.inputs if hasattr(part, "default")]
