@@ -4,6 +4,7 @@ No other file imports ``comfy`` or ``folder_paths``, so what a new version of th
 changes is changed here.
 """
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -177,6 +178,21 @@ def on_device(hosted: HostedModel, working_bytes: int) -> Iterator[None]:
             cache = getattr(module, "bias_cache", None)
             if isinstance(cache, BiasCache):
                 cache.clear()
+
+
+# ---- files for the browser
+
+
+def save_temporary(name: str, suffix: str, content: bytes) -> dict[str, str]:
+    """Write a file that the browser can ask for until ComfyUI ends, and how to ask for it.
+
+    The same content has the same name, so a repeated run adds no file.
+    """
+    digest = hashlib.blake2b(content, digest_size=12).hexdigest()
+    file = Path(folder_paths.get_temp_directory(), f"{name}_{digest}{suffix}")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
+    return {"filename": file.name, "subfolder": "", "type": "temp"}
 
 
 # ---- running

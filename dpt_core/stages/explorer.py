@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -87,7 +87,7 @@ def watch_tokens(
         )
 
 
-def pack(title: str, photo: Tensor, depth: Depth, tokens: list[Tokens]) -> bytes:
+def pack(title: str, photo: Tensor, depth: Depth, tokens: Sequence[Tokens]) -> bytes:
     """Everything the browser needs, in one block of bytes.
 
     ``DPTS``, the length of the header (little-endian 32 bit), the header (JSON, padded with

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
@@ -29,14 +30,20 @@ LONGEST_ASPECT = 3.0  # of a tile: a strip of an image would leave no room for i
 
 
 class Tile(NamedTuple):
-    """One picture of the sheet: rows×columns×3 in [0, 1], what it is, and what it measures.
+    """One picture of the sheet.
 
-    `windows` are side and shift, in cells, of squares whose borders are drawn on it.
+    Attributes:
+        label, note: what it is, and what more there is to say.
+        rgb: rows×columns×3 in [0, 1].
+        scale: the range of its values in words; may be empty.
+        point: a place to mark, x and y in 0 to 1.
+        windows: side and shift, in cells, of squares whose borders are drawn.
     """
 
     label: str
     note: str
     rgb: Tensor
+    scale: str = ""
     point: Point | None = None
     windows: tuple[int, int] | None = None
 
@@ -76,7 +83,10 @@ def draw_sheet(
     for number, tile in enumerate(tiles):
         left = GAP + number % columns * (size[0] + GAP)
         top = TITLE_HEIGHT + number // columns * (LABEL_HEIGHT + size[1] + GAP)
-        draw.text((left, top + 2), _fit(tile.label, 18, size[0]), LABEL, _font(18))
+        scale = _font(14).getlength(tile.scale)
+        draw.text((left + size[0], top + 20), tile.scale, NOTE, _font(14), anchor="rs")
+        room = round(size[0] - scale - (8 if scale else 0))
+        draw.text((left, top + 20), _fit(tile.label, 18, room), LABEL, _font(18), anchor="ls")
         draw.text((left, top + 26), _fit(tile.note, 14, size[0]), NOTE, _font(14))
         picture = _draw_tile(tile, size, resampling)
         sheet.paste(picture, (left, top + LABEL_HEIGHT), _rounded(size))
@@ -92,9 +102,15 @@ def tile_size(width: int, aspect: float) -> tuple[int, int]:
 
 
 def resize_rgb(rgb: Tensor, size: tuple[int, int], resampling: Resampling) -> Tensor:
-    """rows×columns×3 in [0, 1] → height×width×3, `size` being (width, height)."""
-    picture = _to_pil(rgb).resize(size, _FILTERS[resampling])
-    return torch.from_numpy(np.asarray(picture).copy()).float() / 255
+    """B×rows×columns×3 → B×H×W×3, `size` being (H, W)."""
+    if rgb.shape[1:3] == size:
+        return rgb
+    planes = rgb.movedim(-1, 1)
+    if resampling == "nearest":
+        resized = F.interpolate(planes, size=size, mode="nearest-exact")
+    else:
+        resized = F.interpolate(planes, size=size, mode="bilinear", antialias=True)
+    return resized.movedim(1, -1)
 
 
 def draw_norms(norms: Tensor, stage_ends: Sequence[int], size: tuple[int, int]) -> Tensor:
@@ -170,7 +186,7 @@ def _columns(count: int, size: tuple[int, int]) -> int:
     def cost(columns: int) -> float:
         rows = -(-count // columns)
         wide = columns * (size[0] + GAP) / (rows * (size[1] + LABEL_HEIGHT + GAP))
-        return abs(math.log(wide / SHEET_ASPECT)) + 1.5 * (rows * columns - count) / count
+        return abs(math.log(wide / SHEET_ASPECT)) + 3 * (rows * columns - count) / count
 
     return min(range(1, count + 1), key=cost)
 
