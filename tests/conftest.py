@@ -2,12 +2,27 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
+
+from dpt_core.checkpoint.rules import expand
+from dpt_core.depth.config import (
+    DPTConfig,
+    EncoderConfig,
+    HybridConfig,
+    ImageRule,
+    ReassembleConfig,
+    SwinConfig,
+    ViTConfig,
+)
+from dpt_core.depth.families.family import Family, block_rows
+from dpt_core.depth.families.parts import HALF, merge_qkv, merge_qv_bias, split_positions
+from dpt_core.depth.net import DPT
 
 torch.set_num_threads(1)  # the networks here are tiny: more threads cost more than they give
 
@@ -86,6 +101,100 @@ def random_weights(shapes: dict[str, Shape], seed: int = 0) -> dict[str, Tensor]
     return state
 
 
+def tiny_config(family: Family) -> DPTConfig:
+    """The smallest network of a family; what only the image side needs is left out."""
+    vit = ViTConfig(
+        width=64,
+        heads=1,
+        mlp_hidden=32,
+        gated_mlp=any("w12" in key or "weights_in" in key for key in family.signature),
+        patch=14 if "Depth Anything" in family.name else 16,
+        stage_depths=(1, 1, 1, 1),
+        grid=(3, 3),
+        positions="relative" if "BEiT" in family.name else "dinov2",
+        layer_scale="Depth Anything" in family.name or "BEiT" in family.name,
+        norm_eps=1e-6,
+        final_norm_eps=1e-6 if "Depth Anything" in family.name else None,
+    )
+    encoder: EncoderConfig = vit
+    stages = [(64, count, "MiDaS" in family.name, True) for count in (4, 6, 8, 10)]
+    if "hybrid" in family.name:
+        encoder = HybridConfig(
+            replace(vit, stage_depths=(0, 0, 3, 1)), 32, (128, 128, 128), (1, 1, 1)
+        )
+        stages[:2] = [(128, 128, False, False)] * 2
+    elif "Swin" in family.name:
+        # Without attention masks a window of 16 tokens is assumed, and 16 windows.
+        window, side = (2, 64) if family.layout == "official" else (16, 256)
+        encoder = SwinConfig(
+            version=2 if "V2" in family.name else 1,
+            width=8,
+            heads=(1, 2, 2, 4),
+            mlp_hidden=(8, 12, 16, 20),
+            bias_hidden=6,
+            patch=4,
+            stage_depths=(2, 1, 1, 1),
+            window=window,
+            pretrained_window=(0, 0, 0, 0),
+            side=side,
+            norm_eps=1e-5,
+        )
+        stages = [(8 << i, 8 << i, False, False) for i in range(4)]
+    a, b, c, d = (
+        ReassembleConfig(*stage, resampled=stage[3] and i != 2) for i, stage in enumerate(stages)
+    )
+    return DPTConfig(
+        family=family.name,
+        encoder=encoder,
+        reassembly=(a, b, c, d),
+        features=8,
+        head_channels=(4, 6),
+        image=ImageRule(HALF, HALF, 42, 14, "cover", "bilinear", True),
+        sky_head="Depth Anything 3" in family.name,
+    )
+
+
+def _split_qkv(merged: Tensor) -> tuple[Tensor, ...]:
+    return merged.chunk(3)
+
+
+def _split_qv(merged: Tensor) -> tuple[Tensor, ...]:
+    query, _, value = merged.chunk(3)
+    return query, value
+
+
+def _join_positions(cls: Tensor, patches: Tensor) -> tuple[Tensor, ...]:
+    return (torch.cat([cls, patches.flatten(2).transpose(1, 2)], dim=1),)
+
+
+INVERSES = {merge_qkv: _split_qkv, merge_qv_bias: _split_qv, split_positions: _join_positions}
+
+
+def tiny_checkpoint(family: Family) -> dict[str, Tensor]:
+    """A checkpoint in a family's layout: its renaming table, used from right to left."""
+    config = tiny_config(family)
+    with torch.device("meta"):
+        shapes = {name: tuple(t.shape) for name, t in DPT(config).state_dict().items()}
+    weights = random_weights(shapes)
+    weights["head.proj_1ch.2.bias"] += 6.0  # most depths above the ReLU
+    rows = block_rows(config.encoder.stage_depths)
+    rows += [{"res_stage": stage, "res_block": 0} for stage in range(3)]
+    state = {}
+    for move in (move for rule in family.rules for move in expand(rule, rows)):
+        if not move.targets:  # a key that is there and not used
+            state |= {source: torch.ones(2, 2) for source in move.sources}
+            continue
+        invert = INVERSES.get(move.operation, lambda *tensors: tensors)
+        parts = invert(*(weights.pop(target) for target in move.targets))
+        state |= {key: t.contiguous() for key, t in zip(move.sources, parts, strict=True)}
+    assert not weights, "the table has no rule for these"
+    masks = {key for key in state if key.endswith("attn_mask")}
+    state = {key: tensor for key, tensor in state.items() if key not in masks}
+    if masks:
+        state["pretrained.model.layers.0.blocks.1.attn_mask"] = torch.zeros(64, 4, 4)
+    return state
+
+
 @pytest.fixture
 def fixtures() -> Path:
     """The folder of recorded results and pictures."""
@@ -104,6 +213,18 @@ def write_depth_anything() -> Callable[..., Path]:
         return write_state({name: tensor.to(dtype) for name, tensor in state.items()}, path)
 
     return write
+
+
+@pytest.fixture(scope="session")
+def make_tiny() -> Callable[[Family], dict[str, Tensor]]:
+    """A function that makes a tiny checkpoint in any family's layout."""
+    return tiny_checkpoint
+
+
+@pytest.fixture(scope="session")
+def save() -> Callable[[dict[str, Tensor], Path], Path]:
+    """A function that saves a state dict: (state, path) → path; the suffix decides how."""
+    return write_state
 
 
 def write_state(state: dict[str, Tensor], path: Path) -> Path:

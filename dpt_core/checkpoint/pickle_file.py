@@ -10,6 +10,7 @@ import pickletools
 import struct
 import zipfile
 from collections.abc import Iterator, Mapping
+from io import BytesIO
 from os import SEEK_CUR
 from pathlib import Path
 from typing import IO, Any
@@ -108,8 +109,8 @@ def _check_globals_and_size(path: Path, size: int) -> bool:
     if is_archive:
         with zipfile.ZipFile(path) as archive:
             record = _check_archive(path, archive, size)
-            with archive.open(record) as stream:
-                names = set(_globals(stream))
+            # Read to its end, so that its check sum is checked: PyTorch itself does not.
+            names = set(_globals(BytesIO(archive.read(record))))
     for name in names & {"builtins bytearray", "__builtin__ bytearray"}:
         # The loader would make one of any length.
         raise _refused(path, f"GLOBAL {name.replace(' ', '.')}")
@@ -134,11 +135,14 @@ def _check_archive(path: Path, archive: zipfile.ZipFile, size: int) -> zipfile.Z
     # PyTorch stores its records as they are. A compressed one may be made to unpack to more
     # memory than any machine has, and so may many that share the same bytes.
     packed = any(record.compress_type != zipfile.ZIP_STORED for record in records)
-    if packed or sum(record.file_size for record in records) > size:
+    places = {record.header_offset for record in records}
+    if packed or len(places) < len(records) or sum(r.file_size for r in records) > size:
         raise CheckpointError(
             f"{path.name} is a packed archive, not a PyTorch file as PyTorch writes it. Unpack "
             "it if a checkpoint is inside, or download the checkpoint again."
         )
+    if pickles[0].CRC == 0:
+        del pickles[0].CRC  # written without check sums: there is nothing to compare with
     return pickles[0]
 
 

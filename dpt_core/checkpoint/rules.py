@@ -45,7 +45,9 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class _Move:
+class Move:
+    """A rule for one set of keys: no list or field is left in its names."""
+
     sources: tuple[str, ...]
     targets: tuple[str, ...]
     operation: Operation
@@ -65,7 +67,7 @@ def convert(
             floating-point numbers or of a shape that a rule cannot work on; the message
             names the key.
     """
-    moves = [move for rule in rules for move in _expand(rule, rows)]
+    moves = [move for rule in rules for move in expand(rule, rows)]
     known = {key for move in moves for key in move.sources}
     unknown = [key for key in tensors if key not in known]
     if unknown:
@@ -104,6 +106,21 @@ def convert(
     return converted, origin
 
 
+def expand(rule: Rule, rows: Sequence[Row]) -> list[Move]:
+    """One move for every name in the pattern's lists, and for every row that fills its fields."""
+    sources = _tuple(rule.source)
+    targets = _tuple(rule.target) if rule.target is not None else ()
+    columns = [expand_lists(pattern) for pattern in (*sources, *targets)]
+    moves = []
+    for names in zip(*columns, strict=True):
+        fields = set(_FIELD.findall(names[0]))
+        for row in (row for row in rows if fields <= row.keys()) if fields else ({},):
+            filled = tuple(name.format(**row) for name in names)
+            head, tail = filled[: len(sources)], filled[len(sources) :]
+            moves.append(Move(head, tail, rule.operation, rule.optional))
+    return moves
+
+
 def expand_lists(pattern: str) -> list[str]:
     """Every name that a pattern's ``{a,b}`` lists stand for, in order."""
     parts = [part.split(",") if i % 2 else [part] for i, part in enumerate(_LIST.split(pattern))]
@@ -138,26 +155,11 @@ def count_blocks(keys: Iterable[str], pattern: str, file: str) -> int:
     return len(found)
 
 
-def _expand(rule: Rule, rows: Sequence[Row]) -> list[_Move]:
-    """One move for every name in the pattern's lists, and for every row that fills its fields."""
-    sources = _tuple(rule.source)
-    targets = _tuple(rule.target) if rule.target is not None else ()
-    columns = [expand_lists(pattern) for pattern in (*sources, *targets)]
-    moves = []
-    for names in zip(*columns, strict=True):
-        fields = set(_FIELD.findall(names[0]))
-        for row in (row for row in rows if fields <= row.keys()) if fields else ({},):
-            filled = tuple(name.format(**row) for name in names)
-            head, tail = filled[: len(sources)], filled[len(sources) :]
-            moves.append(_Move(head, tail, rule.operation, rule.optional))
-    return moves
-
-
 def _tuple(value: str | tuple[str, ...]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else value
 
 
-def _absent(move: _Move, tensors: Mapping[str, Tensor]) -> bool:
+def _absent(move: Move, tensors: Mapping[str, Tensor]) -> bool:
     return move.optional and not any(key in tensors for key in move.sources)
 
 

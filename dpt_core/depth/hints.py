@@ -167,8 +167,9 @@ def find_normalisation(
 
 def _is_number(value: object, least: float, most: float) -> TypeGuard[float]:
     """Whether a file's JSON holds a number in a range that makes sense."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and least <= value <= most
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return least <= value <= most
 
 
 def _is_window(value: object) -> TypeGuard[int]:
