@@ -4,6 +4,7 @@ from comfy_api.latest import ComfyExtension, io  # pyright: ignore[reportMissing
 
 from . import host
 from .estimate_depth import EstimateDepth
+from .geometry import DepthToGeometry, GeometryToDepth
 from .load_checkpoint import LoadCheckpoint
 from .render_depth import RenderDepth
 from .visualize_stages import VisualizeStages
@@ -18,7 +19,14 @@ class DPTDepth(ComfyExtension):
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """Every node of the pack."""
-        return [LoadCheckpoint, EstimateDepth, RenderDepth, VisualizeStages]
+        return [
+            LoadCheckpoint,
+            EstimateDepth,
+            RenderDepth,
+            VisualizeStages,
+            DepthToGeometry,
+            GeometryToDepth,
+        ]
 
 
 async def comfy_entrypoint() -> DPTDepth:

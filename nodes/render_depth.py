@@ -22,6 +22,7 @@ from ..dpt_core.render import (
     to_multiple,
 )
 from . import host
+from .choices import setting
 from .types import DptDepth
 
 STYLES: dict[str, Style] = {
@@ -220,12 +221,12 @@ def to_range(choice: dict[str, Any]) -> Range:
         case "whole batch":
             return WholeBatch()
         case "steady video":
-            return Steady(_given(choice, "window"))
+            return Steady(setting(choice, "range", "window"))
         case "percentiles":
-            kind = WholeBatch if _given(choice, "of") == "whole batch" else EachImage
-            return kind(_given(choice, "low"), _given(choice, "high"))
+            kind = WholeBatch if setting(choice, "range", "of") == "whole batch" else EachImage
+            return kind(setting(choice, "range", "low"), setting(choice, "range", "high"))
         case "fixed":
-            return Fixed(_given(choice, "low"), _given(choice, "high"))
+            return Fixed(setting(choice, "range", "low"), setting(choice, "range", "high"))
     return EachImage()
 
 
@@ -233,24 +234,16 @@ def to_target(choice: dict[str, Any], size: tuple[int, int]) -> Target | None:
     """What the size widget says for depth of `size`; None: as it is."""
     match choice["size"]:
         case "exact":
-            fit = _given(choice, "fit")
-            return Target((_given(choice, "height"), _given(choice, "width")), fit)
+            fit = setting(choice, "size", "fit")
+            return Target(
+                (setting(choice, "size", "height"), setting(choice, "size", "width")), fit
+            )
         case "multiple":
-            return Target(to_multiple(size, _given(choice, "multiple")), "stretch")
+            return Target(to_multiple(size, setting(choice, "size", "multiple")), "stretch")
         case "pixel perfect":
-            wanted = (_given(choice, "height"), _given(choice, "width"))
-            return Target(pixel_perfect(size, wanted, _given(choice, "outer")), "stretch")
+            wanted = (setting(choice, "size", "height"), setting(choice, "size", "width"))
+            return Target(pixel_perfect(size, wanted, setting(choice, "size", "outer")), "stretch")
     return None
-
-
-def _given(choice: dict[str, Any], name: str) -> Any:
-    """A choice's own setting; graphs queued by hand may lack it, and the host lets that pass."""
-    if name not in choice:
-        title = next(iter(choice))
-        raise ValueError(
-            f"{title}.{name} is missing; the choice {choice[title]!r} of {title} needs it."
-        )
-    return choice[name]
 
 
 def _window() -> io.Int.Input:
