@@ -1,0 +1,164 @@
+"""Depth aligned to what one knows, and depth without its plane."""
+
+import pytest
+import torch
+
+from dpt_core import Depth
+from dpt_core.align import fit, fit_robust
+from dpt_core.known import (
+    KnownPoint,
+    align_to_mask,
+    align_to_points,
+    align_to_reference,
+    remove_plane,
+)
+
+HEIGHT, WIDTH = 40, 60
+
+
+@pytest.fixture
+def metres() -> torch.Tensor:
+    """True distances of two frames, 1 to 9 metres."""
+    return 1 + 8 * torch.rand(2, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture
+def relative(metres) -> Depth:
+    """What a relative model gives for it."""
+    return Depth(40 / metres - 3, "inverse", checkpoint="some.pth")
+
+
+def points(metres: torch.Tensor, *places: tuple[int, int]) -> list[KnownPoint]:
+    return [KnownPoint(x, y, float(metres[0, y, x])) for x, y in places]
+
+
+def test_two_points_give_metres(relative, metres):
+    known = points(metres, (3, 5), (40, 20))
+    aligned = align_to_points(relative, known)
+    assert aligned.kind == "metres"
+    assert aligned.checkpoint == "some.pth"
+    torch.testing.assert_close(aligned.values, metres, rtol=1e-3, atol=0)
+
+
+def test_one_point_scales(metres):
+    aligned = align_to_points(Depth(7 / metres, "inverse"), points(metres, (9, 9)))
+    torch.testing.assert_close(aligned.values, metres)
+
+
+def test_one_wrong_point_of_six_does_no_harm(relative, metres):
+    known = points(metres, (3, 5), (40, 20), (10, 30), (55, 2), (33, 33), (20, 10))
+    known[2] = known[2]._replace(metres=0.4)
+    torch.testing.assert_close(align_to_points(relative, known).values, metres, rtol=1e-3, atol=0)
+
+
+def test_metric_depth_is_corrected_too(metres):
+    wrong = Depth(1.3 * metres, "metres")
+    aligned = align_to_points(wrong, points(metres, (3, 5), (40, 20)))
+    torch.testing.assert_close(aligned.values, metres, rtol=1e-4, atol=0)
+
+
+def test_a_wall_at_a_known_distance(metres):
+    metres[:, 10:20, 10:30] = 4.0
+    mask = torch.zeros(1, HEIGHT, WIDTH)
+    mask[:, 10:20, 10:30] = 1
+    aligned = align_to_mask(Depth(7 / metres, "inverse"), mask, 4.0)
+    torch.testing.assert_close(aligned.values, metres)
+
+
+@pytest.mark.parametrize("kind", ["metres", "inverse", "distance"])
+def test_another_depth_map(relative, metres, kind):
+    values = 1 / metres if kind == "inverse" else metres
+    values = values.clone()
+    values[:, :15] = values[:, :15].flip(1)  # more than a third of it is something else
+    aligned = align_to_reference(relative, Depth(values, kind))
+    expected = 1 / metres if kind == "inverse" else metres
+    assert aligned.kind == kind
+    torch.testing.assert_close(aligned.values, expected, rtol=2e-3, atol=1e-4)
+
+
+def test_only_under_the_mask(relative, metres):
+    values = metres.clone()
+    values[:, :, 20:] = 5 * torch.rand(2, HEIGHT, WIDTH - 20) + 0.5
+    mask = torch.zeros(1, HEIGHT, WIDTH)
+    mask[:, :, :20] = 1
+    aligned = align_to_reference(relative, Depth(values, "metres"), mask, robust=False)
+    torch.testing.assert_close(aligned.values, metres, rtol=1e-3, atol=0)
+
+
+def test_what_lies_behind_infinity_is_far_away(relative):
+    aligned = align_to_points(relative, [KnownPoint(0, 0, 1.0), KnownPoint(1, 0, 1.01)])
+    assert torch.isfinite(aligned.values).all()
+    assert (aligned.values > 0).all()
+
+
+def test_fits():
+    x = torch.linspace(0, 1, 1000)
+    noise = 0.2 * torch.randn(1000, generator=torch.Generator().manual_seed(0))
+    assert fit(x, 3 * x - 1) == pytest.approx((3, -1))
+    there, back = fit(x + noise, x, symmetric=True), fit(x, x + noise, symmetric=True)
+    assert there.scale * back.scale == pytest.approx(1)
+    spoilt = 3 * x - 1
+    spoilt[:450] = torch.rand(450, generator=torch.Generator().manual_seed(1)) * 9
+    assert fit_robust(x, spoilt) == pytest.approx((3, -1), abs=0.02)
+    with pytest.raises(ValueError, match="two values that differ; 3 were given, all the same"):
+        fit(torch.ones(3), torch.rand(3))
+
+
+def floor_and_box() -> tuple[torch.Tensor, torch.Tensor]:
+    """Inverse depth of a floor with a box on it, and where the box is."""
+    row, column = torch.meshgrid(torch.linspace(0, 1, 40), torch.linspace(0, 1, 60), indexing="ij")
+    values = 2 + 5 * row + 0.7 * column
+    box = torch.zeros(40, 60, dtype=torch.bool)
+    box[10:25, 20:45] = True
+    return torch.where(box, values + 1.5, values), box
+
+
+@pytest.mark.parametrize("kind", ["inverse", "metres"])
+def test_the_floor_goes_and_the_box_stays(kind):
+    values, box = floor_and_box()
+    values += 0.01 * torch.randn(values.shape, generator=torch.Generator().manual_seed(0))
+    depth = Depth((values if kind == "inverse" else 1 / values).unsqueeze(0), kind)
+    flat, plane = remove_plane(depth)
+    assert flat.kind == "inverse"
+    assert flat.values[0, box].mean() == pytest.approx(1.5, abs=0.01)
+    assert flat.values[0, ~box].abs().max() < 0.06
+    assert not plane[0, box].any()
+    assert plane[0, ~box].float().mean() > 0.98
+
+
+def test_the_plane_under_the_mask():
+    values, box = floor_and_box()
+    flat, plane = remove_plane(Depth(values.unsqueeze(0), "inverse"), box.float().unsqueeze(0))
+    assert flat.values[0, ~box].mean() == pytest.approx(-1.5, abs=1e-3)
+    assert torch.equal(plane[0], box)
+
+
+NEAR, FAR = KnownPoint(0, 0, 1.0), KnownPoint(1, 0, 5.0)
+RAMP = Depth(torch.arange(12.0).reshape(1, 3, 4) + 1, "inverse")  # (1, 0) is nearer than (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: align_to_points(RAMP, []), "no points"),
+        (lambda: align_to_points(RAMP, [NEAR, FAR]), "contradicts the depth"),
+        (
+            lambda: align_to_points(RAMP, [KnownPoint(4, 0, 1)]),
+            "outside of the image, which is 4×3",
+        ),
+        (lambda: align_to_points(RAMP, [KnownPoint(0, 0, 0)]), "0 metres away"),
+        (lambda: align_to_points(RAMP, [NEAR, NEAR]), "two values that differ"),
+        (lambda: align_to_mask(RAMP, torch.ones(1, 4, 4), 2), "The mask is 1×4×4"),
+        (lambda: align_to_mask(RAMP, torch.ones(2, 3, 4), 2), "The mask is 2×3×4"),
+        (lambda: align_to_mask(RAMP, torch.zeros(1, 3, 4), 2), "no depth under it"),
+        (lambda: align_to_mask(RAMP, torch.ones(1, 3, 4), 0), "0 metres"),
+        (
+            lambda: align_to_reference(RAMP, Depth(torch.ones(1, 5, 4), "metres")),
+            "The reference is 1×5×4",
+        ),
+        (lambda: remove_plane(RAMP, torch.zeros(1, 3, 4)), "three pixels with depth; 0"),
+    ],
+)
+def test_bad_input_gets_a_sentence(call, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        call()
