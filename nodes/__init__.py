@@ -3,6 +3,7 @@
 from comfy_api.latest import ComfyExtension, io  # pyright: ignore[reportMissingImports]
 
 from . import host
+from .align_depth import AlignDepth, RemovePlane
 from .estimate_depth import EstimateDepth
 from .geometry import DepthToGeometry, GeometryToDepth
 from .load_checkpoint import LoadCheckpoint
@@ -26,6 +27,8 @@ class DPTDepth(ComfyExtension):
             VisualizeStages,
             DepthToGeometry,
             GeometryToDepth,
+            AlignDepth,
+            RemovePlane,
         ]
 
 

@@ -1,0 +1,69 @@
+"""Align Depth and Remove Plane, in this process."""
+
+from typing import Any
+
+import pytest
+import torch
+
+
+@pytest.fixture
+def metres() -> torch.Tensor:
+    return 1 + torch.arange(600.0).reshape(1, 20, 30) / 100
+
+
+@pytest.fixture
+def relative(host, metres) -> Any:
+    return host.pack.dpt_core.Depth(12 / metres - 1, "inverse")
+
+
+def align(host: Any, depth: Any, to: str, **inputs: Any) -> Any:
+    others = {name: inputs.pop(name) for name in ("other", "mask") if name in inputs}
+    return host.run("DPTAlignDepth", depth=depth, to={"to": to, **inputs}, **others).result[0]
+
+
+def test_points(host, relative, metres):
+    text = "\n".join(f"x={x} y={y}: {metres[0, y, x]} m" for x, y in ((2, 3), (20, 15)))
+    aligned = align(host, relative, "points", points=f"{text}\n\n")
+    assert aligned.kind == "metres"
+    torch.testing.assert_close(aligned.values, metres)
+
+
+def test_a_surface(host, metres):
+    depth = host.pack.dpt_core.Depth(5 / metres, "inverse")
+    mask = torch.zeros(1, 20, 30)
+    mask[0, 4, 5] = 1
+    known = float(metres[0, 4, 5])
+    aligned = align(host, depth, "masked surface", metres=known, mask=mask)
+    torch.testing.assert_close(aligned.values, metres)
+
+
+def test_another_map(host, relative, metres):
+    other = host.pack.dpt_core.Depth(metres, "metres")
+    for robust in (True, False):
+        aligned = align(host, relative, "other depth", robust=robust, other=other)
+        torch.testing.assert_close(aligned.values, metres)
+
+
+@pytest.mark.parametrize(
+    ("to", "inputs", "sentence"),
+    [
+        ("points", {"points": "10, 20"}, "'10, 20' of the points holds 2 numbers"),
+        ("points", {"points": " \n"}, "no points"),
+        ("points", {}, r"to\.points is missing"),
+        ("masked surface", {"metres": 2.0}, "no mask"),
+        ("other depth", {"robust": True}, "no other depth"),
+    ],
+)
+def test_bad_input_gets_a_sentence(host, relative, to, inputs, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        align(host, relative, to, **inputs)
+
+
+def test_the_plane_is_a_mask(host):
+    values = torch.arange(20.0).unsqueeze(1).expand(20, 30).clone()
+    values[5:9, 5:9] += 30
+    depth = host.pack.dpt_core.Depth(values.unsqueeze(0), "inverse")
+    flat, plane = host.run("DPTRemovePlane", depth=depth).result
+    assert plane.dtype == torch.float32
+    assert plane.sum() == 600 - 16
+    assert flat.values[0, 6, 6] == pytest.approx(30, abs=1e-3)
