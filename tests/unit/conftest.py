@@ -5,10 +5,20 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
+from torch import Tensor
+
+from dpt_core import DPTConfig
+from dpt_core.checkpoint.detect import detect
+from dpt_core.checkpoint.rules import convert
+from dpt_core.depth.families import FAMILIES
+from dpt_core.depth.families.family import Family
+from dpt_core.depth.hints import Requests
+from dpt_core.depth.measure import Shapes
+from dpt_core.depth.surroundings import Surroundings
 
 Header = Mapping[str, Sequence[Any]]  # key → number format, then the shape
 FORMATS = {"float32": "F32", "float16": "F16", "bfloat16": "BF16", "int64": "I64"}
@@ -19,6 +29,47 @@ def manifests(request: pytest.FixtureRequest) -> dict[str, dict[str, Any]]:
     """By name (with the repository's for Hugging Face folders): layout, config, keys and shapes."""
     packed = Path(request.config.rootpath, "tests", "fixtures", "manifests.json.gz")
     return json.loads(gzip.decompress(packed.read_bytes()))
+
+
+class Converted(NamedTuple):
+    """A published checkpoint on the meta device, after detect, convert and measure."""
+
+    family: Family
+    config: DPTConfig
+    tensors: dict[str, Tensor]
+    origin: dict[str, str]
+
+
+def empty_state(
+    manifest: Mapping[str, Any], without: Callable[[str], bool] = lambda key: False
+) -> dict[str, Tensor]:
+    """A published state dict on the meta device, without the wrapper's name that some have."""
+    return {
+        key.removeprefix("model."): torch.empty(shape, dtype=getattr(torch, dtype), device="meta")
+        for key, (dtype, *shape) in manifest["state_dict"].items()
+        if not without(key)
+    }
+
+
+def convert_state(tensors: dict[str, Tensor], name: str) -> Converted:
+    """As `load` does, as far as no values are needed."""
+    family = detect(tensors, FAMILIES, name)
+    plan = family.plan(tensors, Surroundings.of(Path(name), {}), Requests())
+    converted, origin = convert(tensors, family.rules, plan.rows, name)
+    config = family.configure(Shapes(converted, origin, name), plan)
+    return Converted(family, config, converted, origin)
+
+
+@pytest.fixture(scope="session")
+def published_state(manifests: dict[str, Any]) -> Callable[..., dict[str, Tensor]]:
+    """A function: (name, without=a test of keys to leave out) → its state dict on meta."""
+    return lambda name, **options: empty_state(manifests[name], **options)
+
+
+@pytest.fixture(scope="session")
+def convert_published(manifests: dict[str, Any]) -> Callable[..., Converted]:
+    """A function: (name, without=a test of keys to leave out) → what becomes of it."""
+    return lambda name, **options: convert_state(empty_state(manifests[name], **options), name)
 
 
 def write_sparse(header: Header, path: Path, metadata: Mapping[str, str] | None = None) -> Path:

@@ -10,59 +10,42 @@ import torch
 import dpt_core
 from dpt_core import CheckpointError
 from dpt_core.checkpoint.detect import detect
-from dpt_core.checkpoint.rules import convert
 from dpt_core.depth.families import FAMILIES
-from dpt_core.depth.families.family import Family
-from dpt_core.depth.hints import Requests
-from dpt_core.depth.measure import Shapes
 from dpt_core.depth.net import DPT
-from dpt_core.depth.surroundings import Surroundings
 
 Manifests = dict[str, dict[str, Any]]
+Function = Callable[..., Any]
 
 
-def empty_tensors(manifest: dict[str, Any], without: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The state dict on the meta device, without the wrapper's name that some have."""
-    return {
-        key.removeprefix("model."): torch.empty(shape, dtype=getattr(torch, dtype), device="meta")
-        for key, (dtype, *shape) in manifest["state_dict"].items()
-        if key not in without
-    }
-
-
-def build(tensors: dict[str, Any], name: str) -> tuple[Family, DPT]:
-    """From a state dict to a network, as `load` does, on the meta device."""
-    family = detect(tensors, FAMILIES, name)
-    around = Surroundings.of(Path(name), {})
-    plan = family.plan(tensors, around, Requests())
-    converted, origin = convert(tensors, family.rules, plan.rows, name)
-    assert not tensors  # each key met its rule
-    config = family.configure(Shapes(converted, origin, name), plan)
+def build(converted: Any) -> DPT:
     with torch.device("meta"):
-        net = DPT(config)
-    net.load_state_dict(converted, strict=True, assign=True)
-    return family, net
+        net = DPT(converted.config)
+    net.load_state_dict(converted.tensors, strict=True, assign=True)
+    return net
 
 
-def test_published_checkpoints_are_one_layout_each_and_load_strictly(manifests: Manifests) -> None:
+def test_published_checkpoints_are_one_layout_each_and_load_strictly(
+    manifests: Manifests, published_state: Function, convert_published: Function
+) -> None:
     assert len(manifests) == 44
     for name, manifest in manifests.items():
-        tensors = empty_tensors(manifest)
-        matches = [f for f in FAMILIES if all(key in tensors for key in f.signature)]
-        family, net = build(tensors, name)
-        assert matches == [family], name
-        assert family.layout == manifest["layout"], name
-        assert all(parameter.is_meta for parameter in net.parameters())
+        keys = published_state(name).keys()
+        matches = [f for f in FAMILIES if all(key in keys for key in f.signature)]
+        converted = convert_published(name)  # an unknown or a missing key is an error
+        assert matches == [converted.family], name
+        assert converted.family.layout == manifest["layout"], name
+        assert build(converted).config == converted.config
 
 
-def test_published_checkpoints_load_without_their_optional_keys(manifests: Manifests) -> None:
-    optional = {name: tuple(m["optional_keys"]) for name, m in manifests.items()}
-    assert sum(map(bool, optional.values())) == 2  # dpt-large and dpt-hybrid-midas
+def test_published_checkpoints_load_without_their_optional_keys(
+    manifests: Manifests, convert_published: Function
+) -> None:
+    optional = {name: m["optional_keys"] for name, m in manifests.items() if m["optional_keys"]}
+    assert optional.keys() == {"Intel/dpt-large", "Intel/dpt-hybrid-midas"}
     for name, keys in optional.items():
-        if keys:
-            whole = build(empty_tensors(manifests[name]), name)[1].state_dict()
-            part = build(empty_tensors(manifests[name], without=keys), name)[1].state_dict()
-            assert whole.keys() == part.keys()
+        whole, part = convert_published(name), convert_published(name, without=keys.__contains__)
+        assert whole.tensors.keys() == part.tensors.keys()
+        build(part)
 
 
 @pytest.mark.parametrize(
@@ -75,15 +58,18 @@ def test_published_checkpoints_load_without_their_optional_keys(manifests: Manif
         ("pretrained.model.head.", "dpt_hybrid_384"),
     ],
 )
-def test_what_no_network_uses_may_be_missing(unused: str, name: str, manifests: Manifests) -> None:
-    keys = tuple(key for key in manifests[name]["state_dict"] if unused in key)
-    assert keys
-    build(empty_tensors(manifests[name], without=keys), name)
+def test_what_no_network_uses_may_be_missing(
+    unused: str, name: str, manifests: Manifests, convert_published: Function
+) -> None:
+    assert any(unused in key for key in manifests[name]["state_dict"])
+    build(convert_published(name, without=lambda key: unused in key))
 
 
-def test_an_incomplete_file_names_the_nearest_family_and_the_key(manifests: Manifests) -> None:
+def test_an_incomplete_file_names_the_nearest_family_and_the_key(
+    published_state: Function,
+) -> None:
     key = "depth_head.scratch.output_conv2.2.weight"
-    tensors = empty_tensors(manifests["depth_anything_v2_vits"], without=(key,))
+    tensors = published_state("depth_anything_v2_vits", without=key.__eq__)
     with pytest.raises(CheckpointError, match=f"most like Depth Anything .* lacks {key}"):
         detect(tensors, FAMILIES, "cut.pth")
 
@@ -105,13 +91,15 @@ def test_an_unknown_model_is_described_by_its_keys() -> None:
         ("conditional_log_binomial.mlp.weight", "ZoeDepth"),
     ],
 )
-def test_well_known_others_are_refused_by_name(key: str, found: str, manifests: Manifests) -> None:
+def test_well_known_others_are_refused_by_name(
+    key: str, found: str, published_state: Function
+) -> None:
     alone = {key: torch.empty(0)}
     with pytest.raises(CheckpointError, match=found):
         detect(alone, FAMILIES, "other.pth")
     # A relative with every key of a supported model and more is not taken for that model.
     with pytest.raises(CheckpointError, match=found):
-        detect(empty_tensors(manifests["depth_anything_v2_vits"]) | alone, FAMILIES, "other.pth")
+        detect(published_state("depth_anything_v2_vits") | alone, FAMILIES, "other.pth")
 
 
 def test_inspect_reads_a_published_file_by_its_header(
