@@ -69,6 +69,21 @@ class EstimateDepth(io.ComfyNode):
                         "It makes no difference to the result."
                     ),
                 ),
+                io.Float.Input(
+                    "fov",
+                    display_name="field of view",
+                    default=0.0,
+                    min=0.0,
+                    max=179.0,
+                    step=0.1,
+                    optional=True,
+                    advanced=True,
+                    tooltip=(
+                        "The camera's horizontal field of view in degrees, if you know it (a "
+                        "phone: about 65; 0: not known). Depth Anything 3 metric needs it to "
+                        "give metres, and 3D nodes use it."
+                    ),
+                ),
             ],
             outputs=[
                 DptDepth.Output(
@@ -90,7 +105,12 @@ class EstimateDepth(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, model: host.HostedModel, image: Tensor, resolution: int, batch_size: int
+        cls,
+        model: host.HostedModel,
+        image: Tensor,
+        resolution: int,
+        batch_size: int,
+        fov: float = 0.0,
     ) -> io.NodeOutput:
         """Compute in chunks, with progress, until done or interrupted."""
         images = channels_first(image)
@@ -102,7 +122,7 @@ class EstimateDepth(io.ComfyNode):
         chunk = batch_size or host.fitting_chunk(model, auto_chunk(core.device, inside), room)
         chunk = min(chunk, max(len(images), 1))
         with host.on_device(model, room.of(chunk)):
-            depth = core.infer(images, resolution or None, chunk, progress)
+            depth = core.infer(images, resolution or None, chunk, progress, fov or None)
         return io.NodeOutput(depth, to_picture(depth, core))
 
 

@@ -408,3 +408,12 @@ def listening(host: Any, callback: Callable[[int], None]) -> Iterator[None]:
         yield
     finally:
         host.utils.set_progress_bar_global_hook(before)
+
+
+def test_a_field_of_view_travels_with_the_depth(host, load, tiny):
+    (hosted,) = load(tiny).result
+    inputs = {"model": hosted, "image": photographs(2), "resolution": 70, "batch_size": 0}
+    depth = host.run(ESTIMATE, **inputs, fov=90.0).result[0]
+    assert depth.intrinsics.shape == (2, 3, 3)
+    assert depth.intrinsics[0, 0, 0].item() == pytest.approx(0.5)  # tan 45° = half the width
+    assert host.run(ESTIMATE, **inputs).result[0].intrinsics is None
