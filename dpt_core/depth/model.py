@@ -108,14 +108,16 @@ class DepthModel:
         sky = torch.empty_like(values) if self.config.sky_head else None
         done = 0
         while done < len(images):
+            part = None
             try:
                 part = self._run(images[done : done + chunk], size)
-            except (torch.OutOfMemoryError, RuntimeError) as error:
+            except RuntimeError as error:
                 if chunk == 1 or not is_out_of_memory(error):
                     raise
+            if part is None:
+                # Not in the handler: there the traceback still holds the chunk's tensors.
                 chunk //= 2
-                if self.device.type == "cuda":
-                    torch.cuda.empty_cache()
+                _release_unused(self.device)
                 continue
             end = done + len(part.depth)
             values[done:end] = part.depth
@@ -165,6 +167,13 @@ def auto_chunk(device: torch.device, size: tuple[int, int]) -> int:
     if device.type == "cpu":
         return 1
     return max(1, 4_000_000 // (size[0] * size[1]))
+
+
+def _release_unused(device: torch.device) -> None:
+    """Give back what the device's allocator holds in reserve."""
+    backends = {"cuda": torch.cuda, "mps": torch.mps, "xpu": torch.xpu}
+    if device.type in backends:
+        backends[device.type].empty_cache()
 
 
 def is_out_of_memory(error: BaseException) -> bool:
