@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from .depth.inspection import Inspection
     from .depth.model import Depth, DepthModel
+    from .sam.inspection import SAMInspection
 
 # The last part of a result's name, by its format.
 FORMATS = {"png16": ".png", "png8": ".png", "npy": ".npy"}
@@ -241,7 +242,7 @@ def run_depth(arguments: argparse.Namespace) -> int:
 
 def run_inspect(arguments: argparse.Namespace) -> int:
     """``dpt-depth inspect``: an exit status."""
-    from .depth.load import inspect
+    from .inspection import inspect
 
     inspection = inspect(arguments.file, **_hints(arguments))
     if arguments.json:
@@ -366,8 +367,9 @@ def _report(skip: Skip) -> None:
     tqdm.write(f"skipped {skip.path}: {skip.reason}", file=sys.stderr)
 
 
-def _rows(inspection: "Inspection") -> Iterator[tuple[str, str]]:
+def _rows(inspection: "Inspection | SAMInspection") -> Iterator[tuple[str, str]]:
     """Labels and texts of the table that `inspect` shows."""
+    from .depth.config import DPTConfig
     from .depth.inspection import describe_unit
 
     config = inspection.config
@@ -376,7 +378,8 @@ def _rows(inspection: "Inspection") -> Iterator[tuple[str, str]]:
     yield "family", inspection.family
     yield "layout", inspection.layout
     yield "parameters", f"{inspection.parameters:,}"
-    yield "depth", describe_unit(config)
+    if isinstance(config, DPTConfig):
+        yield "depth", describe_unit(config)
     for hint in inspection.hints:
         yield hint.name.replace("_", " "), f"{_show(hint.value)} ({hint.evidence})"
     known = {"family", *(hint.name for hint in inspection.hints)}

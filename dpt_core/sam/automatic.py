@@ -237,7 +237,7 @@ def _pack(masks: Tensor, crop: Crop, size: Size) -> Tensor:
     x0, y0, x1, y1 = crop
     whole = np.zeros((len(masks), *size), dtype=bool)
     whole[:, y0:y1, x0:x1] = masks.numpy()
-    return torch.from_numpy(np.packbits(whole.reshape(len(masks), -1), axis=1))
+    return torch.from_numpy(np.packbits(whole.reshape(len(masks), size[0] * size[1]), axis=1))
 
 
 def _unpack(packed: Tensor, size: Size) -> Tensor:

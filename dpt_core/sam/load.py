@@ -59,6 +59,17 @@ def load_sam(
     return SamModel(inspection.config, net, inspection, torch.device(device), compute)
 
 
+def inspect_sam(path: str | Path) -> SAMInspection:
+    """What `load_sam` would build from a file, without building it.
+
+    Of a safetensors file the header alone is read; the size of the file does not matter.
+
+    Raises:
+        CheckpointError: as for `load_sam`, but for what only the values can tell.
+    """
+    return prepare(read(path, header_only=True)).inspection
+
+
 def is_sam(state: StateFile) -> bool:
     """Whether a file has all the keys by which Segment Anything is recognised."""
     return any(all(key in state.tensors for key in family.signature) for family in FAMILIES)
