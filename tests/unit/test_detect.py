@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import torch
 
-import dpt_core
 from dpt_core import CheckpointError
 from dpt_core.checkpoint.detect import detect
 from dpt_core.depth.families import FAMILIES
+from dpt_core.depth.load import inspect
 from dpt_core.depth.net import DPT
 
 Manifests = dict[str, dict[str, Any]]
@@ -107,7 +107,7 @@ def test_inspect_reads_a_published_file_by_its_header(
 ) -> None:
     manifest = manifests["depth_anything_v2_vitg"]
     path = write_header(manifest["state_dict"], tmp_path / "depth_anything_v2_vitg.safetensors")
-    inspection = dpt_core.inspect(path)
+    inspection = inspect(path)
     assert inspection.bytes > 5e9  # a hole: there is nothing to read but the header
     assert inspection.bytes == path.stat().st_size
     assert inspection.dtype == "float32"

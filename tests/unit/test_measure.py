@@ -11,6 +11,7 @@ import torch
 import dpt_core
 from dpt_core import CheckpointError, DPTConfig, HybridConfig, ImageRule, SwinConfig, ViTConfig
 from dpt_core.depth.config import Four, ReassembleConfig
+from dpt_core.depth.load import inspect
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean, std
 HALF = (0.5, 0.5, 0.5)
@@ -252,7 +253,7 @@ def test_the_whole_configuration_of_every_published_checkpoint(
         is_folder = "/" in name
         path = tmp_path / (f"{name}/model.safetensors" if is_folder else f"{name}.safetensors")
         write_header(manifests[name]["state_dict"], path)
-        inspection = dpt_core.inspect(path)
+        inspection = inspect(path)
         assert inspection.config == expected, name
         millions = PARAMETERS.get(name)
         if millions is not None:
@@ -312,7 +313,7 @@ def test_a_wrong_shape_is_an_error_with_the_files_own_key(
 ) -> None:
     header = depth_anything_header | {key: ["float32", *shape]}
     with pytest.raises(CheckpointError, match=found):
-        dpt_core.inspect(write_header(header, tmp_path / "depth_anything_v2.safetensors"))
+        inspect(write_header(header, tmp_path / "depth_anything_v2.safetensors"))
 
 
 def test_too_few_blocks_and_gaps_are_errors(
@@ -320,8 +321,8 @@ def test_too_few_blocks_and_gaps_are_errors(
 ) -> None:
     gap = {k: v for k, v in depth_anything_header.items() if ".blocks.4." not in k}
     with pytest.raises(CheckpointError, match="none numbered 4"):
-        dpt_core.inspect(write_header(gap, tmp_path / "gap.safetensors"))
+        inspect(write_header(gap, tmp_path / "gap.safetensors"))
     fourth = re.compile(r"pretrained\.blocks\.([3-9]|1\d)\.")
     three = {k: v for k, v in depth_anything_header.items() if not fourth.match(k)}
     with pytest.raises(CheckpointError, match="3 blocks"):
-        dpt_core.inspect(write_header(three, tmp_path / "three.safetensors"))
+        inspect(write_header(three, tmp_path / "three.safetensors"))

@@ -1,0 +1,252 @@
+"""What the weights do not say: which source wins, and what the published names mean."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dpt_core import CheckpointError
+from dpt_core.checkpoint import known
+from dpt_core.checkpoint.known import KnownFile
+from dpt_core.depth.hints import Hint
+from dpt_core.depth.load import inspect
+
+Write = Callable[..., Path]
+
+
+def hints(path: Path, **asked: Any) -> dict[str, Hint[Any]]:
+    return {hint.name: hint for hint in inspect(path, **asked).hints}
+
+
+def write_config(folder: Path, **fields: Any) -> None:
+    config = {"model_type": "depth_anything", **fields}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+
+
+# Path as it is published or repacked, version, metres at the far end.
+NAMES = [
+    ("depth_anything_vits14.pth", "v1", None),
+    ("LiheYoung/depth_anything_vitl14/pytorch_model.bin", "v1", None),
+    ("LiheYoung/depth-anything-base-hf/model.safetensors", "v1", None),
+    ("depth_anything_v1_vits.safetensors", "v1", None),
+    ("depth_anything_v2_vits.pth", "v2", None),
+    ("depth_anything_v2_vitl_fp16.safetensors", "v2", None),
+    ("DepthAnythingV2/vitb.safetensors", "v2", None),
+    ("depth-anything/Depth-Anything-V2-Small-hf/model.safetensors", "v2", None),
+    ("depth_anything_v2_metric_hypersim_vits.pth", "v2", 20.0),
+    ("depth_anything_v2_metric_hypersim_vitl_fp32.safetensors", "v2", 20.0),
+    ("depth_anything_v2_vitl_metric_hypersim.safetensors", "v2", 20.0),
+    ("depth_anything_v2_metric_vkitti_vitb.pth", "v2", 80.0),
+    ("depth_anything_v2_vitl_metric_vkitti.safetensors", "v2", 80.0),
+    ("depth-anything/Depth-Anything-V2-Metric-Indoor-Base-hf/model.safetensors", "v2", 20.0),
+    ("depth-anything/Depth-Anything-V2-Metric-Outdoor-Large-hf/model.safetensors", "v2", 80.0),
+    ("xingyang1/Distill-Any-Depth/large/model.safetensors", "v2", None),
+    ("depth_anything_AC_vits.pth", "v2", None),
+]
+
+
+@pytest.mark.parametrize(("name", "variant", "max_depth"), NAMES)
+def test_published_names_tell(
+    name: str,
+    variant: str,
+    max_depth: float | None,
+    depth_anything_header: Any,
+    write_header: Write,
+    tmp_path: Path,
+) -> None:
+    found = hints(write_header(depth_anything_header, tmp_path / "here" / name))
+    assert found["variant"].value == variant
+    assert found["max_depth"].value == max_depth
+    assert "name" in found["variant"].evidence
+    assert not found["variant"].is_default
+    assert inspect(tmp_path / "here" / name).config.max_depth == max_depth
+
+
+def test_a_name_that_says_nothing_gives_the_named_default(
+    depth_anything_header: Any, write_header: Write, tmp_path: Path
+) -> None:
+    path = write_header(depth_anything_header, tmp_path / "models" / "depth" / "model.safetensors")
+    found = hints(path)
+    assert found["variant"].value == "v2"
+    assert found["variant"].is_default
+    assert "nothing says which" in found["variant"].evidence
+    assert found["max_depth"].value is None
+    assert found["max_depth"].is_default
+    assert "nothing says metric" in found["max_depth"].evidence
+    assert "nothing says which" in inspect(path).summary()
+
+
+def test_argument_before_hash_before_config_before_metadata_before_name(
+    depth_anything_header: Any,
+    write_header: Write,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = tmp_path / "models" / "depth_anything_v2_metric_vkitti.safetensors"
+
+    def found(**asked: Any) -> tuple[Any, ...]:
+        both = hints(path, **asked)
+        evidence = {both["variant"].evidence.split()[0], both["max_depth"].evidence.split()[0]}
+        assert len(evidence) == 1  # both from one source
+        return both["variant"].value, both["max_depth"].value, evidence.pop()
+
+    write_header(depth_anything_header, path)
+    assert found() == ("v2", 80.0, "the")  # name
+    notes = {"title": "Depth-Anything-Small", "max_depth": "10"}
+    write_header(depth_anything_header, path, notes)
+    assert found() == ("v1", 10.0, "the")
+    assert "metadata" in hints(path)["variant"].evidence
+    assert "metadata" in hints(path)["max_depth"].evidence
+    write_config(
+        path.parent,
+        depth_estimation_type="metric",
+        max_depth=30,
+        backbone_config={"out_indices": [3, 6, 9, 12]},
+    )
+    assert found() == ("v2", 30.0, "config.json")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    entry = KnownFile("x_vits.pth", "Apache-2.0", path.stat().st_size, digest, "v1", 20.0)
+    monkeypatch.setattr(known, "KNOWN", (entry,))
+    assert found() == ("v1", 20.0, "known")
+    assert "x_vits.pth" in hints(path)["variant"].evidence
+    assert found(variant="v2", max_depth=5) == ("v2", 5.0, "chosen")
+
+
+def test_a_file_of_a_known_size_with_another_hash_is_not_known(
+    depth_anything_header: Any,
+    write_header: Write,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = write_header(depth_anything_header, tmp_path / "depth_anything_v2_vits.safetensors")
+    entry = KnownFile("x.pth", "Apache-2.0", path.stat().st_size, "0" * 64, "v1", 20.0)
+    monkeypatch.setattr(known, "KNOWN", (entry,))
+    assert hints(path)["variant"].value == "v2"
+
+
+@pytest.mark.parametrize(
+    ("taps", "variant"), [([3, 6, 9, 12], "v2"), ([9, 10, 11, 12], "v1"), ("stage12", "v2")]
+)
+def test_config_tells_the_version_by_its_taps(
+    taps: Any, variant: str, depth_anything_header: Any, write_header: Write, tmp_path: Path
+) -> None:
+    path = write_header(depth_anything_header, tmp_path / "models" / "model.safetensors")
+    write_config(
+        path.parent, depth_estimation_type="relative", backbone_config={"out_indices": taps}
+    )
+    found = hints(path)
+    assert found["variant"].value == variant
+    assert found["variant"].is_default == (taps == "stage12")  # that means nothing
+    assert found["max_depth"].evidence == "config.json says relative"
+    assert not found["max_depth"].is_default
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"model_type": "llama", "backbone_config": {"out_indices": [9, 10, 11, 12]}}',
+        '{"model_type": "depth_anything", "backbone_config": 7, "max_depth": "far"}',
+        "[1, 2]",
+        "{",
+        "",
+    ],
+)
+def test_other_and_damaged_configs_are_no_evidence(
+    text: str, depth_anything_header: Any, write_header: Write, tmp_path: Path
+) -> None:
+    path = write_header(depth_anything_header, tmp_path / "models" / "model.safetensors")
+    (path.parent / "config.json").write_text(text)
+    found = hints(path)
+    assert found["variant"].is_default
+    assert found["max_depth"].is_default
+
+
+def test_normalisation_comes_from_the_preprocessor_if_there_is_one(
+    depth_anything_header: Any, write_header: Write, tmp_path: Path
+) -> None:
+    path = write_header(depth_anything_header, tmp_path / "models" / "model.safetensors")
+    other = {"image_mean": [0.1, 0.2, 0.3], "image_std": [0.4, 0.5, 1]}
+    (path.parent / "preprocessor_config.json").write_text(json.dumps(other))
+    assert inspect(path).config.image.mean == (0.485, 0.456, 0.406)  # whose is it?
+    write_config(path.parent)
+    rule = inspect(path).config.image
+    assert (rule.mean, rule.std) == ((0.1, 0.2, 0.3), (0.4, 0.5, 1.0))
+
+
+def test_v2_is_defined_for_three_block_counts(
+    write_depth_anything: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = write_depth_anything(tmp_path / "depth_anything_v2_tiny.safetensors", blocks=6)
+    assert hints(path)["variant"].value == "v1"
+    assert "6 blocks" in hints(path)["variant"].evidence
+    with pytest.raises(CheckpointError, match=r"6 blocks.*12, 24, 40.*'v1'"):
+        inspect(path, variant="v2")
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"variant": "v3"}, "'v1' or 'v2'"),
+        ({"max_depth": 0}, "above 0"),
+        ({"max_depth": float("nan")}, "above 0"),
+        ({"max_depth": float("inf")}, "above 0"),
+        ({"pretrained_window": 12}, "pretrained_window"),
+    ],
+)
+def test_impossible_requests_are_refused(
+    asked: dict[str, Any],
+    message: str,
+    depth_anything_header: Any,
+    write_header: Write,
+    tmp_path: Path,
+) -> None:
+    path = write_header(depth_anything_header, tmp_path / "depth_anything_v2.safetensors")
+    with pytest.raises(CheckpointError, match=message):
+        inspect(path, **asked)
+
+
+def test_depth_anything_3_is_metric_by_name_alone(
+    manifests: dict[str, Any], write_header: Write, tmp_path: Path
+) -> None:
+    header = manifests["depth-anything/DA3MONO-LARGE"]["state_dict"]
+    for name, metric, is_default in (
+        ("DA3METRIC-LARGE/model", True, False),
+        ("da3mono-large", False, False),
+        ("models/model", False, True),
+    ):
+        path = write_header(header, tmp_path / "here" / f"{name}.safetensors")
+        assert (hints(path)["metric"].value, hints(path)["metric"].is_default) == (
+            metric,
+            is_default,
+        )
+    with pytest.raises(CheckpointError, match=r"max_depth .*Leave it open"):
+        inspect(path, max_depth=20)
+
+
+def test_swin_windows(manifests: dict[str, Any], write_header: Write, tmp_path: Path) -> None:
+    header = manifests["Intel/dpt-swinv2-base-384"]["state_dict"]
+    path = write_header(header, tmp_path / "models" / "model.safetensors")
+    found = hints(path)
+    assert (found["window"].value, found["side"].value) == (24, 384)
+    assert found["window"].is_default
+    assert found["pretrained_window"].value == (12, 12, 12, 6)
+    assert found["pretrained_window"].is_default
+    assert hints(path, pretrained_window=7)["pretrained_window"].value == (7, 7, 7, 7)
+    assert hints(path, pretrained_window=[9, 8, 7, 6])["pretrained_window"].value == (9, 8, 7, 6)
+    for wrong in ([1, 2, 3], -1, [1, 2, 3, "4"]):
+        with pytest.raises(CheckpointError, match="one whole number"):
+            inspect(path, pretrained_window=wrong)
+    windows = {"window_size": 12, "pretrained_window_sizes": [6, 6, 6, 3]}
+    write_config(path.parent, model_type="dpt", backbone_config=windows)
+    found = hints(path)
+    assert found["window"].value == 12
+    assert found["pretrained_window"].value == (6, 6, 6, 3)
+    assert "config.json" in found["pretrained_window"].evidence
+    # The official layout holds masks, whose shape tells windows and side whatever the name.
+    header = manifests["dpt_swin2_tiny_256"]["state_dict"]
+    found = hints(write_header(header, tmp_path / "other" / "dpt_swin2_large_384.safetensors"))
+    assert (found["window"].value, found["side"].value) == (16, 256)
+    assert "masks" in found["window"].evidence
