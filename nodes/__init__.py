@@ -5,9 +5,14 @@ from comfy_api.latest import ComfyExtension, io  # pyright: ignore[reportMissing
 from . import host
 from .align_depth import AlignDepth, RemovePlane
 from .estimate_depth import EstimateDepth
+from .estimate_detail import EstimateDetail
 from .geometry import DepthToGeometry, GeometryToDepth
 from .load_checkpoint import LoadCheckpoint
 from .render_depth import RenderDepth
+from .sam_depth import DepthMask, SegmentByDepth
+from .sam_everything import SegmentEverything
+from .sam_load import LoadSAM
+from .sam_segment import Segment
 from .visualize_stages import VisualizeStages
 
 
@@ -23,12 +28,18 @@ class DPTDepth(ComfyExtension):
         return [
             LoadCheckpoint,
             EstimateDepth,
+            EstimateDetail,
             RenderDepth,
             VisualizeStages,
             DepthToGeometry,
             GeometryToDepth,
             AlignDepth,
             RemovePlane,
+            LoadSAM,
+            Segment,
+            SegmentEverything,
+            DepthMask,
+            SegmentByDepth,
         ]
 
 
