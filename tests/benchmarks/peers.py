@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from transformers import (
+from transformers import (  # pyright: ignore[reportMissingImports]
     BeitConfig,
     BitConfig,
     DepthAnythingConfig,
