@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import comfy.model_management as management  # pyright: ignore[reportMissingImports]
 import comfy.model_patcher  # pyright: ignore[reportMissingImports]
@@ -20,13 +20,18 @@ import folder_paths  # pyright: ignore[reportMissingImports]
 import torch
 from torch import Tensor
 
-from ..dpt_core import DepthModel, Inspection, inspect, load
+from ..dpt_core import DepthModel, Inspection, load
+from ..dpt_core.depth.load import inspect
 from ..dpt_core.layers.relative_bias import BiasCache
+from ..dpt_core.sam.inspection import SAMInspection
+from ..dpt_core.sam.load import inspect_sam, load_sam
+from ..dpt_core.sam.model import SamModel
 from .memory import Room, has_relative_positions
 
 FOLDER = "dpt"  # the key in folder_paths, and our own folder in models/
 # Where other packs and ComfyUI itself keep depth models: folder keys, and folders in models/.
 RELATED_FOLDERS = ("depthanything", "depth_anything", "midas", "geometry_estimation")
+SAM_FOLDER = "sams"  # the key, and the folder, that other packs have for Segment Anything too
 SUFFIXES = {".safetensors", ".sft", ".pth", ".pt", ".bin", ".ckpt"}
 
 AUX_CHECKPOINTS = Path("comfyui_controlnet_aux", "ckpts")  # in custom_nodes; only read
@@ -43,6 +48,12 @@ AUTO_DTYPES_WIDE = [torch.bfloat16, torch.float32]
 
 
 def register_folders() -> None:
+    """Register the folders of depth models and those of Segment Anything."""
+    register_depth_folders()
+    register_sam_folder()
+
+
+def register_depth_folders() -> None:
     """Make the folder key ``dpt`` stand for every place where depth checkpoints are kept.
 
     Paths from extra_model_paths.yaml, for our key or a related one, are in the registry
@@ -68,13 +79,13 @@ def own_folder() -> Path:
 
 def list_checkpoints() -> list[str]:
     """The files to choose from, by their path within their folder."""
-    register_folders()
+    register_depth_folders()
     return list(dict.fromkeys([*folder_paths.get_filename_list(FOLDER), *_aux_checkpoints()]))
 
 
 def find_checkpoint(name: str) -> Path | None:
     """The file that a name of `list_checkpoints` stands for, or None if it is gone."""
-    register_folders()
+    register_depth_folders()
     path = folder_paths.get_full_path(FOLDER, name)
     return Path(path) if path is not None else _aux_checkpoints().get(name)
 
@@ -90,20 +101,57 @@ def _aux_checkpoints() -> dict[str, Path]:
     return found
 
 
+def register_sam_folder() -> None:
+    """Make sure that the folder key ``sams`` is there and covers models/sams.
+
+    Other packs use the key as well: their paths, and which files they list, stay as they are.
+    """
+    registry = folder_paths.folder_names_and_paths
+    paths, suffixes = registry.get(SAM_FOLDER, ([], set(SUFFIXES)))
+    registry[SAM_FOLDER] = (list(dict.fromkeys([*paths, str(sam_folder())])), suffixes)
+    with suppress(OSError):
+        sam_folder().mkdir(parents=True, exist_ok=True)
+
+
+def sam_folder() -> Path:
+    """Where a new Segment Anything checkpoint should go: models/sams."""
+    return Path(folder_paths.models_dir, SAM_FOLDER)
+
+
+def list_sam_checkpoints() -> list[str]:
+    """The Segment Anything files to choose from, by their path within their folder."""
+    register_sam_folder()
+    names = folder_paths.get_filename_list(SAM_FOLDER)
+    return list(folder_paths.filter_files_extensions(names, SUFFIXES))
+
+
+def find_sam_checkpoint(name: str) -> Path | None:
+    """The file that a name of `list_sam_checkpoints` stands for, or None if it is gone."""
+    register_sam_folder()
+    path = folder_paths.get_full_path(SAM_FOLDER, name)
+    return None if path is None else Path(path)
+
+
 # ---- models
+
+ModelT = TypeVar("ModelT", DepthModel, SamModel)
 
 
 @dataclass(frozen=True)
-class HostedModel:
-    """What travels as ``DPT_MODEL``: a depth model whose weights ComfyUI moves.
+class Hosted(Generic[ModelT]):
+    """A model whose weights ComfyUI moves.
 
     Attributes:
         model: the model; it computes within `on_device`.
         patcher: the host's handle on its weights.
     """
 
-    model: DepthModel
+    model: ModelT
     patcher: Any
+
+
+HostedModel = Hosted[DepthModel]  # what travels as ``DPT_MODEL``
+HostedSam = Hosted[SamModel]  # what travels as ``DPT_SAM``
 
 
 def load_model(
@@ -120,38 +168,59 @@ def load_model(
     Raises:
         CheckpointError: the file cannot be used.
     """
-    device = management.get_torch_device()
-    offload = management.unet_offload_device()
     facts = inspect(path, variant=variant, max_depth=max_depth)
-    dtype = PRECISIONS.get(precision) or _auto_dtype(device, facts)
+    supported = AUTO_DTYPES_WIDE if has_relative_positions(facts.config) else AUTO_DTYPES
+    dtype = PRECISIONS.get(precision) or _auto_dtype(facts, supported)
     model = load(
         path,
         variant=variant,
         max_depth=max_depth,
         dtype=dtype,
-        device=offload,
+        device=management.unet_offload_device(),
         ops=comfy.ops.manual_cast,
     )
+    return _hand_over(model)
+
+
+def load_sam_model(path: Path, precision: str) -> HostedSam:
+    """Load a Segment Anything checkpoint into ComfyUI's model management.
+
+    Args:
+        path: the file.
+        precision: a name of `PRECISIONS`, or ``"auto"`` for the host's rules.
+
+    Raises:
+        CheckpointError: the file cannot be used.
+    """
+    facts = inspect_sam(path)
+    # Relative positions, as in BEiT; and masks need no finer steps than bfloat16 has.
+    dtype = PRECISIONS.get(precision) or _auto_dtype(facts, AUTO_DTYPES_WIDE)
+    offload = management.unet_offload_device()
+    return _hand_over(load_sam(path, dtype=dtype, device=offload, ops=comfy.ops.manual_cast))
+
+
+def _hand_over(model: ModelT) -> Hosted[ModelT]:
+    """Give the weights, which are on the offload device, to ComfyUI."""
+    device = management.get_torch_device()
     # Looked up at call time: ComfyUI replaces the class at start on some systems.
     patcher = comfy.model_patcher.CoreModelPatcher(
-        model.net, load_device=device, offload_device=offload
+        model.net, load_device=device, offload_device=management.unet_offload_device()
     )
-    return HostedModel(replace(model, device=device), patcher)
+    return Hosted(replace(model, device=device), patcher)
 
 
-def _auto_dtype(device: torch.device, facts: Inspection) -> torch.dtype:
-    is_beit_or_swin = has_relative_positions(facts.config)
+def _auto_dtype(facts: Inspection | SAMInspection, supported: list[torch.dtype]) -> torch.dtype:
     dtype = management.unet_dtype(
-        device=device,
+        device=management.get_torch_device(),
         model_params=facts.parameters,
-        supported_dtypes=AUTO_DTYPES_WIDE if is_beit_or_swin else AUTO_DTYPES,
+        supported_dtypes=supported,
         weight_dtype=getattr(torch, facts.dtype),
     )
     # The start options for diffusion models can ask for float8 or float64 as well.
     return dtype if dtype in PRECISIONS.values() else torch.float32
 
 
-def fitting_chunk(hosted: HostedModel, most: int, room: Room) -> int:
+def fitting_chunk(hosted: Hosted[Any], most: int, room: Room) -> int:
     """Images to a chunk, 1 to `most`: those for which no other model has to leave the device."""
     if most == 1:
         return 1
@@ -162,7 +231,7 @@ def fitting_chunk(hosted: HostedModel, most: int, room: Room) -> int:
 
 
 @contextmanager
-def on_device(hosted: HostedModel, working_bytes: int) -> Iterator[None]:
+def on_device(hosted: Hosted[Any], working_bytes: int) -> Iterator[None]:
     """While in the block, the weights (all that fit) are on the device.
 
     Args:

@@ -1,5 +1,7 @@
 """Load DPT Checkpoint: from a file in a model folder to DPT_MODEL."""
 
+from pathlib import Path
+
 from comfy_api.latest import io  # pyright: ignore[reportMissingImports]
 
 from . import host
@@ -91,20 +93,12 @@ class LoadCheckpoint(io.ComfyNode):
         """Answer a file that is gone with a sentence of our own; None is a linked input."""
         if checkpoint is None or host.find_checkpoint(checkpoint) is not None:
             return True
-        what = "There is no checkpoint" if checkpoint == NO_FILES else f"There is no {checkpoint}"
-        return (
-            f"{what} in the model folders. Put a depth model into {host.own_folder()} and press R "
-            "to refresh the list."
-        )
+        return say_gone(checkpoint, "depth model", host.own_folder())
 
     @classmethod
     def fingerprint_inputs(cls, checkpoint: str | None, **_: object) -> tuple[int, int] | None:
         """Load again when the file has changed."""
-        path = host.find_checkpoint(checkpoint) if checkpoint is not None else None
-        if path is None:
-            return None
-        status = path.stat()
-        return status.st_mtime_ns, status.st_size
+        return None if checkpoint is None else file_state(host.find_checkpoint(checkpoint))
 
     @classmethod
     def execute(
@@ -115,7 +109,27 @@ class LoadCheckpoint(io.ComfyNode):
         hosted = host.load_model(
             path, precision, None if variant == "auto" else variant, max_depth or None
         )
-        model = hosted.model
-        dtype = str(model.dtype).removeprefix("torch.")
-        text = f"{model.inspection.summary()}\nruns in {dtype} on {model.device.type}"
-        return io.NodeOutput(hosted, ui={"text": [text]})
+        return io.NodeOutput(hosted, ui={"text": [describe(hosted)]})
+
+
+def say_gone(checkpoint: str, kind: str, folder: Path) -> str:
+    """The sentence for a file that is not in the list's folders."""
+    what = "There is no checkpoint" if checkpoint == NO_FILES else f"There is no {checkpoint}"
+    return (
+        f"{what} in the model folders. Put a {kind} into {folder} and press R to refresh the list."
+    )
+
+
+def file_state(path: Path | None) -> tuple[int, int] | None:
+    """What tells a file from another of its name: time and size. None: there is no file."""
+    if path is None:
+        return None
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size
+
+
+def describe(hosted: host.HostedModel | host.HostedSam) -> str:
+    """The text on a loader: what the file is, and how it runs."""
+    model = hosted.model
+    dtype = str(model.dtype).removeprefix("torch.")
+    return f"{model.inspection.summary()}\nruns in {dtype} on {model.device.type}"

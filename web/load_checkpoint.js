@@ -1,4 +1,4 @@
-// Shows on Load DPT Checkpoint what the loaded file turned out to be. The server sends the
+// Shows on the loaders what the loaded file turned out to be. The server sends the
 // text with the node's result; a DOM widget is drawn alike in both of the frontend's renderers.
 
 import { app } from "../../scripts/app.js";
@@ -9,7 +9,7 @@ app.registerExtension({
   name: "dpt.load_checkpoint",
 
   nodeCreated(node) {
-    if (node.comfyClass !== "DPTLoadCheckpoint") return;
+    if (!["DPTLoadCheckpoint", "DPTLoadSAM"].includes(node.comfyClass)) return;
 
     const text = document.createElement("div");
     text.textContent = BEFORE_FIRST_RUN;
