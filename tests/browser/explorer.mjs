@@ -1,0 +1,277 @@
+// Drives the explorer of Visualize Stages in a real server with a headless Chromium.
+// node explorer.mjs ADDRESS CHECKPOINT PICTURE SCREENSHOTS
+// Environment: PLAYWRIGHT, a folder whose node_modules has playwright-core; CHROMIUM.
+
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+
+const [address, checkpoint, picture, screenshots] = process.argv.slice(2);
+const { chromium } = createRequire(join(process.env.PLAYWRIGHT, "/"))("playwright-core");
+
+const WORKFLOW = {
+  id: "6f0c0f0e-93b5-4d3a-a5f1-2f6f0a9b0001",
+  version: 0.4,
+  last_node_id: 3,
+  last_link_id: 2,
+  nodes: [
+    {
+      ...{ id: 1, type: "DPTLoadCheckpoint", pos: [20, 60], size: [300, 300], mode: 0, order: 0 },
+      ...{ inputs: [], outputs: [{ name: "model", type: "DPT_MODEL", links: [1] }] },
+      widgets_values: [checkpoint, "float32", "v2", 0],
+    },
+    {
+      ...{ id: 2, type: "LoadImage", pos: [20, 420], size: [300, 320], mode: 0, order: 1 },
+      inputs: [],
+      outputs: [
+        { name: "IMAGE", type: "IMAGE", links: [2] },
+        { name: "MASK", type: "MASK", links: null },
+      ],
+      widgets_values: [picture, "image"],
+    },
+    {
+      ...{ id: 3, type: "DPTVisualizeStages", pos: [360, 60], size: [420, 520], mode: 0, order: 2 },
+      inputs: [
+        { name: "model", type: "DPT_MODEL", link: 1 },
+        { name: "image", type: "IMAGE", link: 2 },
+      ],
+      outputs: [],
+    },
+  ],
+  links: [
+    [1, 1, 0, 3, 0, "DPT_MODEL"],
+    [2, 2, 0, 3, 1, "IMAGE"],
+  ],
+};
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-dev-shm-usage"],
+});
+
+/** One way of drawing nodes, from an empty page to a deleted node. */
+async function run(isVue) {
+  const name = isVue ? "vue" : "classic";
+  const context = await browser.newContext({ viewport: { width: 1500, height: 1300 } });
+  const page = await context.newPage();
+  await page.addInitScript(() => {
+    const { arrayBuffer } = Response.prototype;
+    window.packs = [];
+    Response.prototype.arrayBuffer = async function () {
+      const buffer = await arrayBuffer.call(this);
+      if (this.url.includes("dpt_stages")) window.packs.push(new WeakRef(buffer));
+      return buffer;
+    };
+  });
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(error.message));
+  page.on("console", (message) => {
+    if (message.type() !== "error") return;
+    // The editor itself asks in vain for its updates and for settings that nobody has made.
+    const text = `${message.text()} (${message.location().url})`;
+    if (/dpt|extensions/.test(text)) errors.push(text);
+  });
+  const shot = (what) => page.screenshot({ path: join(screenshots, `${name}-${what}.png`) });
+  const ready = () =>
+    page.waitForFunction(() => window.app?.graph && window.LiteGraph, null, { timeout: 90000 });
+
+  await page.goto(address, { waitUntil: "domcontentloaded" });
+  await ready();
+  await page.waitForTimeout(2000);
+  await page.evaluate(async (vue) => {
+    await window.app.extensionManager.setting.set("Comfy.VueNodes.Enabled", vue);
+    await window.app.extensionManager.setting.set("Comfy.TutorialCompleted", true);
+  }, isVue);
+  await page.evaluate((workflow) => window.app.loadGraphData(workflow), WORKFLOW);
+  const root = page.locator(".dpt-stages");
+  await root.waitFor({ state: "attached" });
+  await page.keyboard.press("Escape");
+  await page.waitForTimeout(500);
+  await page.evaluate(() => Object.assign(window.app.canvas.ds, { scale: 0.8, offset: [20, 40] }));
+
+  // Queue.
+  const toggle = root.getByRole("button", { name: /Explore|Close/ });
+  assert.ok(await toggle.isDisabled());
+  await page.evaluate(() => window.app.queuePrompt(0));
+  await page.waitForFunction(
+    () => !document.querySelector(".dpt-stages button")?.disabled,
+    null,
+    { timeout: 180000 },
+  );
+  let fetched = 0;
+  page.on("request", (request) => (fetched += request.url().includes("dpt_stages")));
+  await page.waitForTimeout(500);
+  assert.equal(fetched, 0, "tokens are sent only when the explorer is open");
+  await shot("1-closed");
+
+  // Open.
+  await toggle.click();
+  const captions = () => root.locator(".strip figcaption").allTextContents();
+  await page.waitForFunction(() => document.querySelectorAll(".dpt-stages .strip figure").length);
+  assert.equal(fetched, 1);
+  const labels = (await captions()).map((text) => text.split(" ").slice(0, 2).join(" ").trim());
+  assert.deepEqual(labels.slice(2, 6), ["stage 1", "stage 2", "stage 3", "stage 4"]);
+  await settle(page);
+  const colors = await pixels(page);
+  assert.equal(new Set(colors).size, colors.length, "all pictures differ");
+  await shot("2-open");
+
+  // Hover enlarges.
+  const figures = root.locator(".strip .frame");
+  await figures.nth(4).hover();
+  await settle(page);
+  assert.match(await root.locator(".large figcaption").textContent(), /^stage 3/);
+  assert.deepEqual(await pixels(page), colors, "hovering alone changes no picture");
+  for (const key of ["1", "4", "2"]) {
+    await page.keyboard.press(key);
+    assert.match(await root.locator(".large figcaption").textContent(), new RegExp(`^stage ${key}`));
+  }
+
+  // Press: similarity, in every stage; drag: it follows, fast enough for 30 frames a second.
+  await press(page, figures.nth(2), 0.3, 0.4);
+  await settle(page);
+  const similar = await pixels(page);
+  similar.forEach((value, i) => {
+    const isPicture = i === 0 || i === similar.length - 1;
+    assert.equal(value === colors[i], isPicture, `picture ${i}`);
+  });
+  await shot("3-similar");
+  const { median, rate } = await drag(page, figures.nth(3));
+  await settle(page);
+  const dragged = await pixels(page);
+  assert.notEqual(dragged[2], similar[2]);
+  assert.ok(median < 1000 / 30, `a frame takes ${median} ms`);
+  assert.ok(rate > 5, `${rate} frames a second`);
+  assert.equal(fetched, 1, "nothing was fetched again");
+
+  // The slider walks through the blocks.
+  await root.locator("input[type=range]").fill("3");
+  await settle(page);
+  assert.match((await captions()).at(-2), /^block 3/);
+  assert.notEqual((await pixels(page)).at(-2), dragged.at(-2));
+  await page.keyboard.press("Escape");
+  await root.getByRole("button", { name: "Colors" }).click();
+  await settle(page);
+  assert.equal((await pixels(page))[2], colors[2]);
+
+  // Copy.
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await root.getByRole("button", { name: "Copy" }).click();
+  await page.waitForFunction(() => /Copied/.test(document.querySelector(".dpt-stages .status").textContent));
+  const copied = await page.evaluate(async () => {
+    const [item] = await navigator.clipboard.read();
+    const bitmap = await createImageBitmap(await item.getType("image/png"));
+    return [bitmap.width, bitmap.height];
+  });
+  assert.ok(copied[0] > 600 && copied[1] > 400, `${copied}`);
+
+  // Close: nothing is kept. Open again.
+  await toggle.click();
+  assert.equal(await root.locator("figure .frame").count(), 1, "only the empty large one is left");
+  assert.equal(await countPacks(page), 0);
+  await toggle.click();
+  await page.waitForFunction(() => document.querySelectorAll(".dpt-stages .strip figure").length);
+  assert.equal(fetched, 2);
+
+  // Nothing of a run is in the workflow.
+  const saved = await page.evaluate(() => JSON.stringify(window.app.graph.serialize()));
+  assert.ok(!saved.includes("dpt_stages"));
+
+  // Reload.
+  await page.waitForTimeout(1500);
+  await page.reload({ waitUntil: "domcontentloaded" });
+  await ready();
+  await page.waitForFunction(
+    () => document.querySelectorAll(".dpt-stages .strip figure").length,
+    null,
+    { timeout: 30000 },
+  );
+  await settle(page);
+  assert.deepEqual((await pixels(page)).slice(0, 6), colors.slice(0, 6), "as before the reload");
+  await shot("4-reloaded");
+
+  // Delete.
+  assert.equal(await countPacks(page), 1);
+  await page.evaluate(() => {
+    const [node] = window.app.graph.nodes.filter((n) => n.comfyClass === "DPTVisualizeStages");
+    window.app.graph.remove(node);
+  });
+  await page.waitForFunction(() => !document.querySelector(".dpt-stages"));
+  await settle(page);
+  assert.equal(await countPacks(page), 0, "the tokens are still in memory");
+  assert.deepEqual(errors, []);
+  await context.close();
+  return { name, rate: Math.round(rate), median, copied };
+}
+
+/** Two frames, so that what was asked for is drawn. */
+const settle = (page) =>
+  page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+
+/** One number for what each picture of the strip shows. */
+const pixels = (page) =>
+  page.evaluate(() =>
+    [...document.querySelectorAll(".dpt-stages .strip canvas")].map((canvas) => {
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      return data.reduce((sum, value, i) => (sum * 31 + value * ((i % 97) + 1)) % 1000003, 7);
+    }),
+  );
+
+async function press(page, locator, x, y) {
+  const box = await locator.boundingBox();
+  await page.mouse.move(box.x + x * box.width, box.y + y * box.height);
+  await page.mouse.down();
+  await page.mouse.up();
+}
+
+/**
+ * Drag across a picture for a while; → the median milliseconds that a frame takes to compute and
+ * draw, and how many there were in a second (which depends on what else the machine does).
+ */
+async function drag(page, locator) {
+  const box = await locator.boundingBox();
+  await page.evaluate(() => {
+    const { putImageData } = CanvasRenderingContext2D.prototype;
+    const { requestAnimationFrame } = window;
+    let isDrawn = false;
+    window.taken = [];
+    CanvasRenderingContext2D.prototype.putImageData = function (...args) {
+      isDrawn = true;
+      return putImageData.apply(this, args);
+    };
+    window.requestAnimationFrame = (callback) =>
+      requestAnimationFrame((time) => {
+        const start = performance.now();
+        isDrawn = false;
+        callback(time);
+        if (isDrawn) window.taken.push(performance.now() - start);
+      });
+  });
+  await page.mouse.move(box.x + 4, box.y + 4);
+  await page.mouse.down();
+  const start = Date.now();
+  for (let i = 0; Date.now() - start < 1500; i++) {
+    await page.mouse.move(
+      box.x + box.width * (0.5 + 0.45 * Math.sin(i / 9)),
+      box.y + box.height * (0.5 + 0.45 * Math.cos(i / 7)),
+    );
+  }
+  await page.mouse.up();
+  const seconds = (Date.now() - start) / 1000;
+  const taken = (await page.evaluate(() => window.taken)).sort((a, b) => a - b);
+  return { median: taken[taken.length >> 1], rate: taken.length / seconds };
+}
+
+/** How many of the packs that the page has received are still in memory. */
+async function countPacks(page) {
+  const session = await page.context().newCDPSession(page);
+  await session.send("HeapProfiler.collectGarbage");
+  await session.detach();
+  return page.evaluate(() => window.packs.filter((pack) => pack.deref()).length);
+}
+
+try {
+  for (const isVue of [false, true]) console.log(JSON.stringify(await run(isVue)));
+} finally {
+  await browser.close();
+}
