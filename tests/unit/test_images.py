@@ -1,0 +1,113 @@
+"""Sizes, resampling and refusals, beside what is held against the official code."""
+
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from dpt_core import ImageRule
+from dpt_core.depth.images import check_images, network_size, to_image, to_network
+
+HALF = (0.5, 0.5, 0.5)
+COVER = ImageRule(HALF, HALF, 518, 14, "cover", "bilinear", True)
+LONGEST = replace(COVER, side=504, fit="longest", shrink="area")
+SQUARE = replace(COVER, side=256, multiple=256, fit="square")
+
+
+def images(*size: int, batch: int = 1) -> torch.Tensor:
+    return torch.rand(batch, 3, *size, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize(
+    ("size", "side", "expected"),
+    [
+        ((504, 504), None, (504, 504)),
+        ((1000, 500), None, (504, 252)),
+        ((3, 3000), None, (14, 504)),  # never less than one patch
+        ((100, 100), 1, (14, 14)),
+        ((100, 200), 100, (56, 98)),
+    ],
+)
+def test_the_longest_side_fits(
+    size: tuple[int, int], side: int | None, expected: tuple[int, int]
+) -> None:
+    assert network_size(size, LONGEST, side) == expected
+
+
+@pytest.mark.parametrize(
+    ("side", "expected"), [(None, 256), (1, 256), (256, 256), (400, 512), (700, 1024), (1000, 1024)]
+)
+def test_squares_are_the_trained_side_or_an_even_multiple(side: int | None, expected: int) -> None:
+    # Windows of a fixed number of tokens must tile the map, shifted ones too.
+    assert network_size((30, 5000), SQUARE, side) == (expected, expected)
+
+
+@pytest.mark.parametrize("fit", ["cover", "closest", "longest", "square"])
+@pytest.mark.parametrize("size", [(1, 1), (1, 4000), (4000, 1), (17, 999), (37, 41)])
+@pytest.mark.parametrize("side", [1, 13, 14, 100, None])
+def test_every_size_is_whole_patches(
+    fit: Literal["cover", "closest", "longest", "square"], size: tuple[int, int], side: int | None
+) -> None:
+    height, width = network_size(size, replace(COVER, fit=fit), side)
+    assert height > 0
+    assert width > 0
+    assert height % 14 == width % 14 == 0
+
+
+def test_an_image_of_the_right_size_is_only_normalised() -> None:
+    rule = ImageRule((0.1, 0.2, 0.3), (0.4, 0.5, 0.6), 28, 14, "cover", "bilinear", True)
+    source = images(28, 42)
+    mean, std = (torch.tensor(v).view(3, 1, 1) for v in (rule.mean, rule.std))
+    torch.testing.assert_close(to_network(source, rule, (28, 42)), (source - mean) / std)
+
+
+def test_area_resampling_averages_what_falls_into_a_pixel() -> None:
+    source = images(42, 84)
+    shrunk = to_network(source, LONGEST, (14, 28)) * 0.5 + 0.5
+    torch.testing.assert_close(shrunk, F.avg_pool2d(source, 3))
+    # By a broken factor each pixel counts by its share: the mean stays what it was.
+    shrunk = to_network(source, LONGEST, (28, 56)) * 0.5 + 0.5
+    torch.testing.assert_close(shrunk.mean(), source.mean())
+    assert shrunk.min() >= source.min()
+    larger = to_network(source, LONGEST, (56, 98)) * 0.5 + 0.5
+    assert larger.max() > 1  # bicubic, which overshoots and is not clamped
+
+
+def test_depth_of_the_right_size_is_unchanged_and_resizing_gives_float32() -> None:
+    depth = torch.rand(2, 28, 42)
+    assert torch.equal(to_image(depth, COVER, (28, 42)), depth)
+    resized = to_image(depth.bfloat16(), COVER, (5, 7))
+    assert resized.shape == (2, 5, 7)
+    assert resized.dtype == torch.float32
+    corners = to_image(depth, COVER, (5, 7))[:, [0, 0, -1, -1], [0, -1, 0, -1]]
+    torch.testing.assert_close(corners, depth[:, [0, 0, -1, -1], [0, -1, 0, -1]])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        (torch.zeros(1, 3, 4, 4, dtype=torch.uint8), TypeError, "uint8.*Divide 8-bit values"),
+        (torch.zeros(1, 3, 4, 4, dtype=torch.int64), TypeError, "int64"),
+        (np.zeros((1, 3, 4, 4)), TypeError, "ndarray"),
+        (torch.zeros(1, 4, 8, 8), ValueError, "1×4×8×8.*RGB"),  # alpha
+        (torch.zeros(1, 1, 8, 8), ValueError, "1×1×8×8"),
+        (torch.zeros(3, 8, 8), ValueError, "3×8×8"),
+        (torch.zeros(2, 8, 8, 3), ValueError, "channels before rows"),
+        (torch.zeros(1, 3, 0, 8), ValueError, "at least one pixel"),
+    ],
+)
+def test_what_is_no_image_is_refused(wrong: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        check_images(wrong)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_a_broken_frame_is_named_by_its_number(value: float) -> None:
+    batch = images(8, 8, batch=4)
+    batch[2, 1, 3, 5] = value
+    with pytest.raises(ValueError, match=r"Image 2 .*counted from 0"):
+        check_images(batch)
+    check_images(batch[:2])

@@ -1,0 +1,229 @@
+"""Images in, depth out: chunks, progress, memory, odd images, number formats."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from dpt_core import DepthModel, load
+from dpt_core.depth.families import FAMILIES
+from dpt_core.depth.families.family import Family
+
+SIDE = 28  # network pixels: two patches
+
+
+@pytest.fixture
+def model(write_depth_anything: Callable[..., Path], tmp_path: Path) -> DepthModel:
+    return load(write_depth_anything(tmp_path / "depth_anything_v2_vits.safetensors"))
+
+
+def images(count: int = 1, height: int = 30, width: int = 41) -> Tensor:
+    return torch.rand(count, 3, height, width, generator=torch.Generator().manual_seed(0))
+
+
+def assert_same(ours: Tensor, expected: Tensor) -> None:
+    torch.testing.assert_close(ours, expected, rtol=0, atol=1e-6 * float(expected.abs().max()))
+
+
+def run_out_of_memory_above(limit: int, model: DepthModel, monkeypatch: Any) -> list[int]:
+    """Make the network fail on larger batches; gives a list that fills with their sizes."""
+    tried: list[int] = []
+    predict = model.net.predict
+
+    def limited(batch: Tensor) -> Any:
+        tried.append(len(batch))
+        if len(batch) > limit:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1 GiB")
+        return predict(batch)
+
+    monkeypatch.setattr(model.net, "predict", limited)
+    return tried
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 7, 100, None])
+def test_chunks_give_what_single_images_give(model: DepthModel, batch_size: int | None) -> None:
+    batch = images(7)
+    single = torch.cat([model.infer(batch[i : i + 1], SIDE).values for i in range(7)])
+    assert single.std() > 1e-3
+    assert_same(model.infer(batch, SIDE, batch_size).values, single)
+
+
+def test_progress_counts_images(model: DepthModel) -> None:
+    calls: list[tuple[int, int]] = []
+    model.infer(images(5), SIDE, 2, lambda done, total: calls.append((done, total)))
+    assert calls == [(2, 5), (4, 5), (5, 5)]
+
+
+def test_an_exception_in_progress_ends_the_work(model: DepthModel, monkeypatch: Any) -> None:
+    tried = run_out_of_memory_above(99, model, monkeypatch)
+
+    class Interrupted(Exception):
+        pass
+
+    def stop(done: int, total: int) -> None:
+        if done == 2:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        model.infer(images(5), SIDE, 1, stop)
+    assert tried == [1, 1]
+
+
+def test_out_of_memory_halves_the_chunk_and_loses_nothing(
+    model: DepthModel, monkeypatch: Any
+) -> None:
+    batch = images(7)
+    expected = model.infer(batch, SIDE).values
+    tried = run_out_of_memory_above(2, model, monkeypatch)
+    calls: list[int] = []
+    depth = model.infer(batch, SIDE, 6, lambda done, _: calls.append(done)).values
+    assert tried == [6, 3, 1, 1, 1, 1, 1, 1, 1]
+    assert calls == [1, 2, 3, 4, 5, 6, 7]
+    assert_same(depth, expected)
+
+
+def test_out_of_memory_with_one_image_is_an_error(model: DepthModel, monkeypatch: Any) -> None:
+    tried = run_out_of_memory_above(0, model, monkeypatch)
+    with pytest.raises(torch.OutOfMemoryError):
+        model.infer(images(3), SIDE, 2)
+    assert tried == [2, 1]
+
+
+def test_other_errors_are_not_tried_again(model: DepthModel, monkeypatch: Any) -> None:
+    def fail(batch: Tensor) -> Any:
+        raise RuntimeError("shapes do not match")
+
+    monkeypatch.setattr(model.net, "predict", fail)
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        model.infer(images(4), SIDE, 4)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_images_are_left_as_they_are(model: DepthModel, count: int) -> None:
+    for batch in (images(count), images(count, SIDE, SIDE)):  # resized, and of the right size
+        before = batch.clone()
+        model.infer(batch, SIDE)
+        model.preprocess(batch, SIDE)
+        assert torch.equal(batch, before)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (2, 3), (517, 29), (28, 28)])
+@pytest.mark.parametrize("resolution", [1, SIDE])
+def test_any_size_and_aspect(model: DepthModel, size: tuple[int, int], resolution: int) -> None:
+    if max(size) == 300 and resolution > 1:
+        resolution = 1  # both sides at least the resolution: 1×300 becomes 14×4200
+    depth = model.infer(images(1, *size), resolution)
+    assert depth.values.shape == (1, *size)
+    assert torch.isfinite(depth.values).all()
+
+
+def test_no_images_give_no_depth(model: DepthModel) -> None:
+    assert model.infer(images(0), SIDE).values.shape == (0, 30, 41)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_images_of_other_number_formats_count_by_their_values(
+    model: DepthModel, dtype: torch.dtype
+) -> None:
+    batch = images(2).to(dtype)
+    assert_same(model.infer(batch, SIDE).values, model.infer(batch.float(), SIDE).values)
+
+
+def test_memory_order_of_the_images_does_not_matter(model: DepthModel) -> None:
+    batch = images(2)
+    rows_first = batch.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+    assert_same(model.infer(rows_first, SIDE).values, model.infer(batch, SIDE).values)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"resolution": 0}, "resolution is 0"),
+        ({"resolution": -14}, "resolution is -14"),
+        ({"batch_size": 0}, "batch_size is 0"),
+    ],
+)
+def test_impossible_numbers_are_refused(
+    model: DepthModel, wrong: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        model.infer(images(), **wrong)
+
+
+def test_broken_images_are_refused_before_anything_runs(
+    model: DepthModel, monkeypatch: Any
+) -> None:
+    tried = run_out_of_memory_above(99, model, monkeypatch)
+    batch = images(3)
+    batch[1, 0, 0, 0] = float("nan")
+    with pytest.raises(ValueError, match="Image 1 "):
+        model.infer(batch, SIDE)
+    with pytest.raises(ValueError, match="RGB"):
+        model.infer(torch.zeros(1, 4, 30, 30), SIDE)
+    assert tried == []
+
+
+def test_bfloat16_stays_near_float32(
+    write_depth_anything: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = write_depth_anything(tmp_path / "depth_anything_v2_vits.safetensors")
+    expected = load(path).infer(images(2), 70).values
+    model = load(path, dtype=torch.bfloat16)
+    assert all(p.dtype == torch.bfloat16 for p in model.net.parameters())
+    depth = model.infer(images(2), 70).values
+    assert depth.dtype == torch.float32
+    errors = (depth - expected).abs() / expected.std()
+    assert errors.max() < 0.25  # 8 bits of mantissa through 12 blocks and the decoder
+    assert errors.mean() < 0.04
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f"{f.name}, {f.layout}")
+def test_every_layout_gives_depth_at_the_images_size(
+    family: Family,
+    make_tiny: Callable[[Family], dict[str, Tensor]],
+    save: Callable[[dict[str, Tensor], Path], Path],
+    tmp_path: Path,
+) -> None:
+    model = load(save(make_tiny(family), tmp_path / "models" / "model.safetensors"))
+    depth = model.infer(images(2, 50, 33))
+    assert depth.values.shape == (2, 50, 33)
+    assert depth.values.dtype == torch.float32
+    assert depth.values.device.type == "cpu"
+    assert depth.values.std() > 1e-6
+    assert depth.kind == ("distance" if model.config.sky_head else "inverse")
+    assert (depth.sky is not None) == model.config.sky_head
+    assert not any(p.requires_grad for p in model.net.parameters())
+    assert not model.net.training
+
+
+def test_metric_models_give_metres_within_their_range(
+    write_depth_anything: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = write_depth_anything(tmp_path / "depth_anything_v2_metric_hypersim_vits.pth")
+    depth = load(path).infer(images(), SIDE)
+    assert depth.kind == "metres"
+    assert 0 < depth.values.min() < depth.values.max() < 20
+    twice = load(path, max_depth=40).infer(images(), SIDE)
+    assert_same(twice.values, 2 * depth.values)
+
+
+def test_depth_anything_3_needs_the_field_of_view_for_metres(
+    make_tiny: Callable[[Family], dict[str, Tensor]],
+    save: Callable[[dict[str, Tensor], Path], Path],
+    tmp_path: Path,
+) -> None:
+    family = next(family for family in FAMILIES if "Depth Anything 3" in family.name)
+    path = save(make_tiny(family), tmp_path / "DA3METRIC-LARGE" / "model.safetensors")
+    model = load(path)
+    batch = images(1, 56, 84)
+    distance = model.infer(batch, 84)
+    metres = model.infer(batch, 84, fov=90)
+    assert (distance.kind, metres.kind) == ("distance", "metres")
+    # 90 degrees across 84 pixels: a focal length of 42, and the network's unit is at 300.
+    assert_same(metres.values, distance.values * 42 / 300)
+    for fov in (0, 180, -1, float("nan")):
+        with pytest.raises(ValueError, match="angle between 0 and 180"):
+            model.infer(batch, 84, fov=fov)
