@@ -1,0 +1,181 @@
+// The point editor's logic, without a page: node --test tests/browser
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import {
+  addBox,
+  addPoint,
+  BACKGROUND,
+  countOutside,
+  EMPTY,
+  fileOf,
+  FOREGROUND,
+  History,
+  hitTest,
+  makeBox,
+  moveItem,
+  panView,
+  parse,
+  removeItem,
+  serialize,
+  toPicture,
+  viewScale,
+  wholeView,
+  zoomView,
+} from "../../web/point_editor_state.js";
+
+const size = { width: 400, height: 300 };
+
+test("text and state are the same thing", () => {
+  let state = addPoint(EMPTY, { x: 10.7, y: 20.2 }, FOREGROUND, size);
+  state = addPoint(state, { x: 30, y: 40 }, BACKGROUND, size);
+  state = addBox(state, makeBox({ x: 100, y: 90 }, { x: 50, y: 60 }, size));
+  assert.deepEqual(parse(serialize(state)), state);
+  assert.equal(
+    serialize(state),
+    '{"points":[{"x":10,"y":20,"label":1},{"x":30,"y":40,"label":0}],' +
+      '"boxes":[{"x":50,"y":60,"width":50,"height":30}]}',
+  );
+});
+
+test("text from elsewhere may leave things out", () => {
+  assert.deepEqual(parse(""), EMPTY);
+  assert.deepEqual(parse("{}"), EMPTY);
+  assert.deepEqual(parse('{"points":[{"x":1.5,"y":2}]}').points, [{ label: 1, x: 1.5, y: 2 }]);
+});
+
+for (const [text, sentence] of [
+  ["{", /not valid JSON/],
+  ["[1]", /not of the form/],
+  ['{"points": 3}', /"points" is not a list/],
+  ['{"points": [{"x": 1}]}', /Entry 0 of "points" lacks a number among x, y/],
+  ['{"points": [{"x": 1, "y": 2, "label": 7}]}', /label is neither 1/],
+  ['{"boxes": [{"x": 1, "y": 2, "width": "3", "height": 4}]}', /Entry 0 of "boxes"/],
+  ['{"boxes": [null]}', /Entry 0 of "boxes"/],
+])
+  test(`bad text is one sentence: ${text}`, () => assert.throws(() => parse(text), sentence));
+
+test("points stay on the picture", () => {
+  const state = addPoint(EMPTY, { x: 999, y: -3 }, FOREGROUND, size);
+  assert.deepEqual(state.points[0], { x: 399, y: 0, label: 1 });
+});
+
+test("a box is drawn in any direction, cut at the picture, and never without area", () => {
+  const wanted = { x: 0, y: 250, width: 20, height: 50 };
+  assert.deepEqual(makeBox({ x: -9, y: 250 }, { x: 20, y: 900 }, size), wanted);
+  assert.deepEqual(makeBox({ x: 20, y: 900 }, { x: -9, y: 250 }, size), wanted);
+  assert.equal(makeBox({ x: 20, y: 30 }, { x: 20.2, y: 90 }, size), null);
+});
+
+test("moving", () => {
+  const state = {
+    points: [{ x: 10, y: 20, label: 0 }],
+    boxes: [{ x: 50, y: 60, width: 40, height: 30 }],
+  };
+  const point = { kind: "point", index: 0 };
+  const box = (grip) => ({ kind: "box", index: 0, grip });
+  assert.deepEqual(moveItem(state, point, 3, -50, size).points[0], { x: 13, y: 0, label: 0 });
+  assert.deepEqual(moveItem(state, point, 0.4, 0.6, size).points[0], { x: 10, y: 21, label: 0 });
+  const far = { x: 360, y: 0, width: 40, height: 30 };
+  assert.deepEqual(moveItem(state, box("all"), 999, -999, size).boxes[0], far);
+  const pulled = { x: 45, y: 60, width: 45, height: 40 };
+  assert.deepEqual(moveItem(state, box("sw"), -5, 10, size).boxes[0], pulled);
+  const turned = { x: 90, y: 90, width: 10, height: 10 };
+  assert.deepEqual(moveItem(state, box("nw"), 50, 40, size).boxes[0], turned);
+  assert.deepEqual(moveItem(state, box("nw"), 40, 0, size).boxes[0], state.boxes[0]); // no area
+  assert.deepEqual(state.points[0], { x: 10, y: 20, label: 0 }); // nothing is changed in place
+});
+
+test("what is under the pointer", () => {
+  const state = {
+    points: [{ x: 60, y: 60, label: 1 }, { x: 62, y: 60, label: 0 }],
+    boxes: [{ x: 58, y: 55, width: 100, height: 80 }, { x: 200, y: 200, width: 50, height: 50 }],
+  };
+  const at = (x, y, tolerance = 6) => hitTest(state, { x, y }, tolerance);
+  assert.deepEqual(at(62.4, 60.5), { kind: "point", index: 1 }); // the nearer of two
+  assert.deepEqual(at(60.6, 60.5), { kind: "point", index: 0 });
+  assert.deepEqual(at(158, 134), { kind: "box", index: 0, grip: "se" });
+  assert.deepEqual(at(200, 225), { kind: "box", index: 1, grip: "all" });
+  assert.deepEqual(at(196, 225), { kind: "box", index: 1, grip: "all" }); // from outside too
+  assert.equal(at(225, 225), null); // inside a box one can set points
+  assert.equal(at(300, 20), null);
+});
+
+test("deleting", () => {
+  const state = { points: [{ x: 1, y: 1, label: 1 }], boxes: [{ x: 0, y: 0, width: 2, height: 2 }] };
+  assert.deepEqual(removeItem(state, { kind: "point", index: 0 }).points, []);
+  assert.deepEqual(removeItem(state, { kind: "box", index: 0, grip: "nw" }).boxes, []);
+});
+
+test("undo and redo", () => {
+  const history = new History();
+  const first = addPoint(EMPTY, { x: 1, y: 1 }, 1, size);
+  const second = addPoint(first, { x: 2, y: 2 }, 1, size);
+  assert.equal(history.undo(), false);
+  assert.equal(history.commit(EMPTY), false); // no change, no step
+  history.commit(first);
+  history.commit(second);
+  assert.ok(history.undo());
+  assert.equal(history.present, first);
+  assert.ok(history.redo());
+  assert.equal(history.present, second);
+  history.undo();
+  history.commit(EMPTY);
+  assert.equal(history.redo(), false); // a change ends what could be done again
+  history.undo();
+  assert.equal(history.present, first);
+});
+
+test("undo keeps a bounded number of steps", () => {
+  const history = new History(EMPTY, 3);
+  for (let x = 0; x < 9; x++) history.commit({ points: [{ x, y: 0, label: 1 }], boxes: [] });
+  while (history.undo());
+  assert.equal(history.present.points[0].x, 5);
+});
+
+test("a click meets the same pixel at any size of the widget", () => {
+  const view = wholeView(size);
+  for (const rect of [
+    { left: 7, top: 9, width: 400, height: 300 },
+    { left: 7, top: 9, width: 200, height: 300 }, // bars above and below
+    { left: -50, top: 9, width: 4000, height: 300 }, // bars at the sides
+  ]) {
+    const scale = viewScale(rect, view);
+    const clientX = rect.left + rect.width / 2 + 100 * scale;
+    const clientY = rect.top + rect.height / 2 - 30 * scale;
+    const { x, y } = toPicture(clientX, clientY, rect, view);
+    assert.ok(Math.hypot(x - 300, y - 120) < 1e-9);
+  }
+});
+
+test("zoom keeps the place under the pointer, the aspect, and the picture in sight", () => {
+  const place = { x: 300, y: 120 };
+  const rect = { left: 0, top: 0, width: 640, height: 480 };
+  const view = zoomView(wholeView(size), 2, place, size);
+  assert.equal(view.width / view.height, size.width / size.height);
+  assert.equal(view.width, 200);
+  assert.equal((place.x - view.x) / view.width, 300 / 400);
+  assert.deepEqual(toPicture(480, 192, rect, view), place);
+  assert.deepEqual(zoomView(view, 0.1, place, size), wholeView(size));
+  assert.deepEqual(panView(view, 9999, -9999, size), { ...view, x: 200, y: 0 });
+  let near = view;
+  for (let i = 0; i < 50; i++) near = zoomView(near, 2, place, size);
+  assert.ok(near.width >= 5);
+});
+
+test("what has fallen off a smaller picture is counted", () => {
+  const state = {
+    points: [{ x: 399, y: 299, label: 1 }, { x: 400, y: 0, label: 1 }],
+    boxes: [{ x: 0, y: 0, width: 400, height: 300 }, { x: 350, y: 0, width: 51, height: 3 }],
+  };
+  assert.equal(countOutside(state, size), 2);
+});
+
+test("the file of a Load Image widget", () => {
+  const file = (filename, subfolder, type) => ({ filename, subfolder, type });
+  assert.deepEqual(fileOf("a b.png"), file("a b.png", "", "input"));
+  assert.deepEqual(fileOf("x/y/a.png"), file("a.png", "x/y", "input"));
+  assert.deepEqual(fileOf("x/a.png [output]"), file("a.png", "x", "output"));
+  assert.deepEqual(fileOf("a [1].png"), file("a [1].png", "", "input"));
+});

@@ -1,0 +1,571 @@
+// The editor on Segment (points and boxes): prompts are set on the picture itself. What it
+// edits is the node's text widget `prompts`, which the API and other nodes can set as well.
+// The logic is in point_editor_state.js; here are the page, the events and the node.
+
+import { app } from "../../scripts/app.js";
+import { api } from "../../scripts/api.js";
+import * as logic from "./point_editor_state.js";
+
+const NODE = "DPTSegment";
+const RESULT = "dpt_segment"; // the key of ours in the node's result
+const MIN_HEIGHT = 360;
+
+const GRAB = 9; // pixels on the screen within which something is under the pointer
+const DRAG = 4; // and after which a press is a drag
+const COLOURS = { [logic.FOREGROUND]: "#2fbf5b", [logic.BACKGROUND]: "#e5484d" };
+const BOX_COLOUR = "#f5a524";
+
+const HELP = "click: object · shift-click: not this · drag: box";
+const WITHOUT_PICTURE =
+  "Connect a Load Image node, or run the workflow once: the picture then appears here.";
+
+const STYLE = `
+.dpt-points { display: flex; flex-direction: column; gap: 4px; box-sizing: border-box;
+  width: 100%; height: 100%; min-height: 0; overflow: hidden; position: relative;
+  font: 11px/1.4 sans-serif; color: var(--input-text); user-select: none; }
+.dpt-points-bar { display: flex; gap: 3px; flex: none; }
+.dpt-points-bar button { all: unset; box-sizing: border-box; min-width: 24px; height: 22px;
+  padding: 0 6px; border-radius: 4px; text-align: center; line-height: 22px; cursor: pointer;
+  background: var(--comfy-input-bg); }
+.dpt-points-bar button:hover { filter: brightness(1.3); }
+.dpt-points-bar button:focus-visible { outline: 1px solid currentColor; }
+.dpt-points-bar button[disabled] { opacity: 0.35; pointer-events: none; }
+.dpt-points-bar button[aria-pressed="false"] { opacity: 0.55; }
+.dpt-points-bar .dpt-points-gap { flex: 1; }
+.dpt-points-stage { position: relative; flex: 1; min-height: 0; border-radius: 4px;
+  overflow: hidden; background: var(--comfy-input-bg); }
+.dpt-points-stage svg { position: absolute; inset: 0; width: 100%; height: 100%;
+  cursor: crosshair; touch-action: none; }
+.dpt-points:focus-within .dpt-points-stage { box-shadow: inset 0 0 0 1px #5b9dff; }
+.dpt-points-note { position: absolute; inset: 0; display: flex; align-items: center;
+  justify-content: center; padding: 16px; text-align: center; pointer-events: none; }
+.dpt-points-status { flex: none; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+.dpt-points-status.dpt-points-wrong { color: #ff7b72; white-space: normal; }
+.dpt-points-keys { position: absolute; width: 1px; height: 1px; opacity: 0; border: 0; padding: 0;
+  pointer-events: none; }
+`;
+
+class PointEditor {
+  // `onChange` gets the text after every change by the user, `onLook` is called when the
+  // pointer comes in.
+  constructor(onChange, onLook) {
+    this.onChange = onChange;
+    this.history = new logic.History();
+    this.draft = null; // the state while something is dragged
+    this.selected = null;
+    this.gesture = null;
+    this.size = null; // of the picture, in pixels
+    this.view = null;
+    this.problem = null;
+    this.pictureAddress = null;
+    this.#build(onLook);
+    this.resizing = new ResizeObserver(() => this.#draw());
+    this.resizing.observe(this.svg);
+    this.#draw();
+  }
+
+  // ---- from the node
+
+  // Show what the text says; there is nothing to undo then.
+  setText(text) {
+    this.problem = null;
+    let state = logic.EMPTY;
+    try {
+      state = logic.parse(text);
+    } catch (error) {
+      this.problem = error.message;
+    }
+    this.history = new logic.History(state);
+    this.gesture = null;
+    this.draft = null;
+    this.selected = null;
+    this.#draw();
+  }
+
+  // Show the picture at an address, or none; `size` where it is known to differ from the file's.
+  setPicture(address, size = null) {
+    if (address === this.pictureAddress) return;
+    this.pictureAddress = address;
+    this.setMasks(null);
+    if (address === null) {
+      this.#usePicture(null, null);
+      return;
+    }
+    const image = new Image();
+    image.onload = () => {
+      if (this.pictureAddress !== address) return; // another came meanwhile
+      this.#usePicture(address, size ?? { width: image.naturalWidth, height: image.naturalHeight });
+    };
+    image.onerror = () => {
+      if (this.pictureAddress === address) this.#usePicture(null, null);
+    };
+    image.src = address;
+  }
+
+  // Show the outlines of the masks that were found, a picture of the same aspect, or none.
+  setMasks(address) {
+    setHref(this.masks, address);
+    this.masksButton.disabled = address === null;
+  }
+
+  remove() {
+    this.resizing.disconnect();
+    this.pictureAddress = null;
+    setHref(this.picture, null);
+    setHref(this.masks, null);
+    this.root.remove();
+  }
+
+  // ---- the page
+
+  #build(onLook) {
+    this.root = element("div", "dpt-points");
+    // An input of the page's own kind holds the focus: the host leaves Delete, Ctrl+Z and the
+    // arrows to inputs, and would delete the node or undo in the graph otherwise.
+    this.keys = element("input", "dpt-points-keys");
+    this.keys.readOnly = true;
+    this.keys.setAttribute("aria-label", "Points and boxes on the picture");
+    const bar = element("div", "dpt-points-bar");
+    this.undoButton = button("↶", "Undo (Ctrl+Z)", () => this.#step("undo"));
+    this.redoButton = button("↷", "Redo (Ctrl+Shift+Z)", () => this.#step("redo"));
+    this.deleteButton = button("✕", "Delete the selected (Delete)", () => this.#deleteSelected());
+    this.clearButton = button("clear", "Delete all points and boxes", () => {
+      this.selected = null;
+      this.#commit(logic.EMPTY);
+    });
+    this.masksButton = button("masks", "Show the masks of the last run", () => {
+      this.masks.style.display = this.masks.style.display ? "" : "none";
+      this.masksButton.setAttribute("aria-pressed", String(!this.masks.style.display));
+    });
+    this.masksButton.setAttribute("aria-pressed", "true");
+    const gap = element("span", "dpt-points-gap");
+    const out = button("−", "Zoom out (-, or the wheel)", () => this.#zoom(1 / 1.5));
+    const whole = button("fit", "Whole picture (0)", () => this.#showWhole());
+    const nearer = button("+", "Zoom in (+, or the wheel)", () => this.#zoom(1.5));
+    this.zoomButtons = [out, whole, nearer];
+    bar.append(this.undoButton, this.redoButton, this.deleteButton, this.clearButton);
+    bar.append(gap, this.masksButton, ...this.zoomButtons);
+
+    const stage = element("div", "dpt-points-stage");
+    this.svg = shape("svg", { preserveAspectRatio: "xMidYMid meet" });
+    this.picture = shape("image", { preserveAspectRatio: "none" });
+    this.masks = shape("image", { preserveAspectRatio: "none", "pointer-events": "none" });
+    this.marks = shape("g", {});
+    this.svg.append(this.picture, this.masks, this.marks);
+    this.note = element("div", "dpt-points-note");
+    stage.append(this.svg, this.note);
+    this.status = element("div", "dpt-points-status");
+    const style = element("style", "");
+    style.textContent = STYLE;
+    this.root.append(style, bar, stage, this.status, this.keys);
+
+    const listen = (target, type, handler, options) =>
+      target.addEventListener(type, handler.bind(this), options);
+    listen(this.root, "pointerenter", onLook);
+    // Nothing that happens here is meant for the graph below.
+    listen(bar, "pointerdown", (event) => event.stopPropagation());
+    listen(bar, "click", () => this.keys.focus({ preventScroll: true }));
+    listen(this.svg, "pointerdown", this.#pressed);
+    listen(this.svg, "pointermove", this.#moved);
+    listen(this.svg, "pointerup", this.#released);
+    listen(this.svg, "pointercancel", this.#cancel);
+    listen(this.svg, "contextmenu", this.#secondary);
+    listen(this.svg, "wheel", this.#turned, { passive: false });
+    listen(this.keys, "keydown", this.#typed);
+  }
+
+  #usePicture(address, size) {
+    this.#cancel();
+    setHref(this.picture, address);
+    const sameSize = size?.width === this.size?.width && size?.height === this.size?.height;
+    this.size = size;
+    if (size === null) this.view = null;
+    else if (!sameSize || this.view === null) this.view = logic.wholeView(size);
+    this.#draw();
+  }
+
+  #draw() {
+    const { history, size, view } = this;
+    const state = this.draft ?? history.present;
+    this.undoButton.disabled = !history.past.length;
+    this.redoButton.disabled = !history.future.length;
+    this.deleteButton.disabled = this.selected === null;
+    const isEmpty = !state.points.length && !state.boxes.length;
+    this.clearButton.disabled = isEmpty && this.problem === null;
+    for (const zoomButton of this.zoomButtons) zoomButton.disabled = size === null;
+    this.#drawStatus(state);
+    this.note.textContent = size === null ? WITHOUT_PICTURE : "";
+    this.svg.style.visibility = size === null ? "hidden" : "";
+    if (size === null) return;
+
+    this.svg.setAttribute("viewBox", `${view.x} ${view.y} ${view.width} ${view.height}`);
+    for (const layer of [this.picture, this.masks]) {
+      layer.setAttribute("width", size.width);
+      layer.setAttribute("height", size.height);
+    }
+    const rect = { width: this.svg.clientWidth, height: this.svg.clientHeight };
+    if (!rect.width || !rect.height) return; // not on the page: drawn when it comes
+    const pixel = 1 / logic.viewScale(rect, view); // a pixel of the screen, in the picture's
+    const isSelected = (kind, index) =>
+      this.selected?.kind === kind && this.selected.index === index;
+    this.marks.replaceChildren(
+      ...state.boxes.flatMap((box, i) => boxMarks(box, isSelected("box", i), pixel)),
+      ...(this.gesture?.box ? boxMarks(this.gesture.box, true, pixel) : []),
+      ...state.points.flatMap((point, i) => pointMarks(point, isSelected("point", i), pixel)),
+    );
+  }
+
+  #drawStatus(state) {
+    const outside = this.size === null ? 0 : logic.countOutside(state, this.size);
+    const wrong =
+      this.problem ??
+      (outside ? `${outside} of the points and boxes outside of the picture: clear or undo.` : null);
+    const counts = [plural(state.points.length, "point"), plural(state.boxes.length, "box", "es")];
+    const shown = counts.filter(Boolean).join(", ");
+    this.status.textContent = wrong ?? [shown, HELP].filter(Boolean).join(" — ");
+    this.status.classList.toggle("dpt-points-wrong", wrong !== null);
+  }
+
+  // ---- changes
+
+  #commit(state) {
+    this.draft = null;
+    if (this.history.commit(state) || this.problem !== null) this.#tell();
+    this.#draw();
+  }
+
+  #step(direction) {
+    this.#cancel();
+    this.selected = null;
+    if (this.history[direction]()) this.#tell();
+    this.#draw();
+  }
+
+  #tell() {
+    this.problem = null;
+    this.onChange(logic.serialize(this.history.present));
+  }
+
+  #deleteSelected() {
+    const item = this.selected;
+    if (item === null) return;
+    this.selected = null;
+    this.#commit(logic.removeItem(this.history.present, item));
+  }
+
+  #addPoint(place, label) {
+    const state = logic.addPoint(this.history.present, place, label, this.size);
+    this.selected = { kind: "point", index: state.points.length - 1 };
+    this.#commit(state);
+  }
+
+  #cancel() {
+    if (this.gesture === null && this.draft === null) return;
+    this.gesture = null;
+    this.draft = null;
+    this.#draw();
+  }
+
+  // ---- zoom
+
+  #zoom(factor, place = this.#middle()) {
+    if (this.size === null) return;
+    this.view = logic.zoomView(this.view, factor, place, this.size);
+    this.#draw();
+  }
+
+  #showWhole() {
+    if (this.size === null) return;
+    this.view = logic.wholeView(this.size);
+    this.#draw();
+  }
+
+  #middle() {
+    const { x, y, width, height } = this.view;
+    return { x: x + width / 2, y: y + height / 2 };
+  }
+
+  // ---- pointer
+
+  #place(event) {
+    const rect = this.svg.getBoundingClientRect();
+    return logic.toPicture(event.clientX, event.clientY, rect, this.view);
+  }
+
+  #under(place) {
+    // Through the rectangle on the screen, so that it is right when the graph is zoomed.
+    const scale = logic.viewScale(this.svg.getBoundingClientRect(), this.view);
+    return logic.hitTest(this.history.present, place, GRAB / scale);
+  }
+
+  #isZoomed() {
+    return this.view.width < this.size.width;
+  }
+
+  #pressed(event) {
+    if (this.size === null || (event.button === 1 && !this.#isZoomed())) return; // the graph's
+    event.stopPropagation();
+    this.keys.focus({ preventScroll: true });
+    if (event.button > 1) return;
+    const start = this.#place(event);
+    const press = { start, screen: [event.clientX, event.clientY], dragged: false, box: null };
+    if (event.button === 1) this.gesture = { ...press, kind: "pan" };
+    else {
+      const item = this.#under(start);
+      this.selected = item;
+      const label = event.shiftKey ? logic.BACKGROUND : logic.FOREGROUND;
+      this.gesture = { ...press, kind: item ? "move" : "draw", item, label };
+    }
+    this.svg.setPointerCapture(event.pointerId);
+    this.#draw();
+  }
+
+  #moved(event) {
+    const { gesture } = this;
+    if (gesture === null) {
+      if (this.size !== null) this.#showCursor(this.#under(this.#place(event)));
+      return;
+    }
+    event.stopPropagation();
+    const [x, y] = gesture.screen;
+    gesture.dragged ||= Math.hypot(event.clientX - x, event.clientY - y) > DRAG;
+    if (!gesture.dragged) return;
+    const place = this.#place(event);
+    const [dx, dy] = [place.x - gesture.start.x, place.y - gesture.start.y];
+    if (gesture.kind === "pan") this.view = logic.panView(this.view, -dx, -dy, this.size);
+    else if (gesture.kind === "draw") gesture.box = logic.makeBox(gesture.start, place, this.size);
+    else this.draft = logic.moveItem(this.history.present, gesture.item, dx, dy, this.size);
+    this.#draw();
+  }
+
+  #released(event) {
+    const { gesture, draft } = this;
+    if (gesture === null) return;
+    event.stopPropagation();
+    this.gesture = null;
+    if (gesture.kind === "move" && draft) this.#commit(draft);
+    else if (gesture.kind === "draw" && gesture.box) {
+      const state = logic.addBox(this.history.present, gesture.box);
+      this.selected = { kind: "box", index: state.boxes.length - 1 };
+      this.#commit(state);
+    } else if (gesture.kind === "draw" && !gesture.dragged && this.#isOnPicture(gesture.start))
+      this.#addPoint(gesture.start, gesture.label);
+    else this.#draw();
+  }
+
+  // The right button, or what stands for it: deletes what is there, or sets a background point.
+  #secondary(event) {
+    event.preventDefault();
+    event.stopPropagation();
+    if (this.size === null) return;
+    this.#cancel();
+    const place = this.#place(event);
+    this.selected = this.#under(place);
+    if (this.selected) this.#deleteSelected();
+    else if (this.#isOnPicture(place)) this.#addPoint(place, logic.BACKGROUND);
+  }
+
+  // The wheel is the graph's until one has clicked into the editor.
+  #turned(event) {
+    if (this.size === null || document.activeElement !== this.keys) return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.#zoom(Math.exp(-event.deltaY / 400), this.#place(event));
+  }
+
+  #isOnPicture({ x, y }) {
+    return x >= 0 && y >= 0 && x < this.size.width && y < this.size.height;
+  }
+
+  #showCursor(item) {
+    const cursors = { nw: "nwse-resize", se: "nwse-resize", ne: "nesw-resize", sw: "nesw-resize" };
+    this.svg.style.cursor = item ? (cursors[item.grip] ?? "move") : "crosshair";
+  }
+
+  // ---- keyboard
+
+  #typed(event) {
+    if (this.#handleKey(event)) {
+      event.preventDefault();
+      event.stopPropagation();
+    }
+  }
+
+  #handleKey({ key, ctrlKey, metaKey, altKey, shiftKey }) {
+    if (ctrlKey || metaKey) {
+      const letter = key.toLowerCase();
+      const direction = { z: shiftKey ? "redo" : "undo", y: "redo" }[letter];
+      if (direction && !altKey) this.#step(direction);
+      return Boolean(direction);
+    }
+    const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+    if (this.size === null || altKey) return false;
+    if (key in arrows) this.#nudge(...arrows[key], shiftKey ? 10 : 1);
+    else if (key === "Delete" || key === "Backspace") this.#deleteSelected();
+    else if (key === "Enter")
+      this.#addPoint(this.#middle(), shiftKey ? logic.BACKGROUND : logic.FOREGROUND);
+    else if (key === "+" || key === "=") this.#zoom(1.5);
+    else if (key === "-") this.#zoom(1 / 1.5);
+    else if (key === "0") this.#showWhole();
+    else if (key === "Escape") {
+      this.#cancel();
+      this.selected = null;
+      this.#draw();
+    } else return false;
+    return true;
+  }
+
+  #nudge(dx, dy, steps) {
+    const { selected, size } = this;
+    if (selected) {
+      const whole = { ...selected, grip: "all" };
+      this.#commit(logic.moveItem(this.history.present, whole, dx * steps, dy * steps, size));
+    } else {
+      const step = (this.view.width / 40) * steps;
+      this.view = logic.panView(this.view, dx * step, dy * step, size);
+      this.#draw();
+    }
+  }
+}
+
+// ---- pieces of the page
+
+function element(tag, className) {
+  return Object.assign(document.createElement(tag), { className });
+}
+
+function button(text, title, onClick) {
+  const made = element("button", "");
+  Object.assign(made, { type: "button", textContent: text, title });
+  made.setAttribute("aria-label", title);
+  made.addEventListener("click", onClick);
+  return made;
+}
+
+function shape(tag, attributes) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  return made;
+}
+
+function setHref(image, address) {
+  if (address === null) image.removeAttribute("href");
+  else image.setAttribute("href", address);
+}
+
+function plural(count, noun, ending = "s") {
+  return count ? `${count} ${noun}${count === 1 ? "" : ending}` : "";
+}
+
+// `pixel` is the length of a screen pixel in the picture's pixels: marks keep their size.
+function pointMarks({ x, y, label }, isSelected, pixel) {
+  const [cx, cy, arm] = [x + 0.5, y + 0.5, 3.5 * pixel];
+  const upright = label === logic.FOREGROUND ? ` M ${cx} ${cy - arm} v ${2 * arm}` : "";
+  const sign = `M ${cx - arm} ${cy} h ${2 * arm}${upright}`;
+  const white = { stroke: "#fff", "stroke-width": (isSelected ? 2.5 : 1.5) * pixel };
+  const r = (isSelected ? 9 : 7) * pixel;
+  return [
+    shape("circle", { cx, cy, r, fill: COLOURS[label], ...white }),
+    shape("path", { d: sign, stroke: "#fff", "stroke-width": 1.8 * pixel }),
+  ];
+}
+
+function boxMarks(box, isSelected, pixel) {
+  const { x, y, width, height } = box;
+  const outline = { fill: "none", stroke: BOX_COLOUR, "stroke-width": 2 * pixel };
+  const marks = [shape("rect", { x, y, width, height, ...outline })];
+  if (!isSelected) return marks;
+  const half = 4 * pixel;
+  for (const grip of ["nw", "ne", "sw", "se"]) {
+    const at = logic.cornerPlace(box, grip);
+    const square = { x: at.x - half, y: at.y - half, width: 2 * half, height: 2 * half };
+    marks.push(shape("rect", { ...square, fill: "#fff", stroke: BOX_COLOUR, "stroke-width": pixel }));
+  }
+  return marks;
+}
+
+// ---- the node
+
+// The address of the picture that a Load Image node feeds in, or null: only there is the file
+// what the node gets, at the same size, before anything has run.
+function upstreamAddress(node) {
+  const slot = node.inputs?.findIndex(({ name }) => name === "image") ?? -1;
+  const source = slot < 0 ? null : node.getInputNode(slot);
+  if (source?.comfyClass !== "LoadImage") return null;
+  const value = source.widgets?.find(({ name }) => name === "image")?.value;
+  return typeof value === "string" && value ? fileAddress(logic.fileOf(value)) : null;
+}
+
+function fileAddress(file) {
+  return api.apiURL(`/view?${new URLSearchParams(file)}`);
+}
+
+function attachEditor(node) {
+  const text = node.widgets.find(({ name }) => name === "prompts");
+  text.hidden = true;
+  text.options.hidden = true;
+
+  let lastRun = null;
+  const editor = new PointEditor(setText, refresh);
+  const widget = node.addDOMWidget("dpt_point_editor", "dpt_point_editor", editor.root, {
+    serialize: false,
+    hideOnZoom: false,
+    getMinHeight: () => MIN_HEIGHT,
+  });
+  widget.serialize = false;
+
+  let seen = text.value;
+
+  function setText(value) {
+    seen = value;
+    app.canvas.emitBeforeChange?.(); // so that the graph's own undo and autosave see it
+    text.value = value;
+    text.callback?.(value);
+    app.canvas.emitAfterChange?.();
+    node.setDirtyCanvas(true, true);
+  }
+
+  // Take over what has changed elsewhere: the text, the connection, the chosen file.
+  function refresh() {
+    if (text.value !== seen) {
+      seen = text.value;
+      editor.setText(seen);
+    }
+    const upstream = upstreamAddress(node);
+    if (upstream !== null) editor.setPicture(upstream);
+    else if (lastRun !== null) editor.setPicture(fileAddress(lastRun.image), lastRun.size);
+    else editor.setPicture(null);
+  }
+
+  const after = (name, then) => {
+    const before = node[name];
+    node[name] = function (...given) {
+      const result = before?.apply(this, given);
+      then(...given);
+      return result;
+    };
+  };
+  after("onConfigure", refresh);
+  after("onConnectionsChange", () => queueMicrotask(refresh));
+  after("onExecuted", (output) => {
+    const result = output?.[RESULT]?.[0];
+    if (!result) return;
+    lastRun = result;
+    refresh();
+    editor.setMasks(result.masks ? fileAddress(result.masks) : null);
+  });
+  api.addEventListener("graphChanged", refresh);
+  after("onRemoved", () => {
+    api.removeEventListener("graphChanged", refresh);
+    editor.remove();
+  });
+  editor.setText(seen);
+  refresh();
+}
+
+app.registerExtension({
+  name: "dpt.point_editor",
+  nodeCreated(node) {
+    if (node.comfyClass === NODE) attachEditor(node);
+  },
+});
