@@ -246,7 +246,9 @@ def run_inspect(arguments: argparse.Namespace) -> int:
 
     inspection = inspect(arguments.file, **_hints(arguments))
     if arguments.json:
-        _say(json.dumps(dataclasses.asdict(inspection), indent=2, default=str))
+        known = inspection.known and dataclasses.asdict(inspection.known)
+        content = {**dataclasses.asdict(inspection), "known": known}
+        _say(json.dumps(content, indent=2, default=str))
     else:
         rows = list(_rows(inspection))
         width = max(len(label) for label, _ in rows)
@@ -377,6 +379,8 @@ def _rows(inspection: "Inspection | SAMInspection") -> Iterator[tuple[str, str]]
     yield "size", f"{inspection.bytes / 1e6:,.1f} MB, {inspection.dtype}"
     yield "family", inspection.family
     yield "layout", inspection.layout
+    if inspection.known is not None:
+        yield "known file", f"{inspection.known.name}, {inspection.known.licence}"
     yield "parameters", f"{inspection.parameters:,}"
     if isinstance(config, DPTConfig):
         yield "depth", describe_unit(config)

@@ -134,7 +134,7 @@ def _entry(path: Path, name: str, fields: Any, data_start: int, size: int) -> En
             f"its header gives {name!r} {end - start:,} bytes for {format_shape(shape)} values "
             f"of {dtype.itemsize} bytes",
         )
-    if max(shape, default=0) > size:  # beside a 0, where the bytes do not show it
+    if start == end and max(shape, default=0) > size:  # beside a 0, which hides it
         raise _damaged(path, f"its header gives {name!r} an impossible shape or place")
     return Entry(dtype, shape, data_start + start, data_start + end)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..checkpoint.known import KnownFile
+from ..checkpoint.known import KnownFile, find_known
 from .config import DPTConfig, EncoderConfig, SwinConfig
 from .hints import Hint
 
@@ -22,7 +22,6 @@ class Inspection:
         parameters: numbers in the network (what is unused in the file not counted).
         dtype: the number format of most of the file, ``"float32"``, ``"float16"``, …
         bytes: size of the file.
-        known: the published file that it is, byte for byte; None: not one whose hash is known.
         warnings: sentences about what is odd in the file; empty for a sound one.
     """
 
@@ -34,19 +33,23 @@ class Inspection:
     parameters: int
     dtype: str
     bytes: int
-    known: KnownFile | None = None
     warnings: tuple[str, ...] = ()
+
+    @property
+    def known(self) -> KnownFile | None:
+        """The published file that it is, byte for byte, with its licence, if it is a known one."""
+        return find_known(self.path)
 
     def summary(self) -> str:
         """A few lines for a person: what it is, how large, and why it was taken for that."""
-        rule = self.config.image
+        rule, known = self.config.image, self.known
         shape = "a square of" if rule.fit == "square" else "sides around"
         lines = [
             f"{self.family}, {self.layout} keys",
             f"{describe_encoder(self.config.encoder)}, {self.parameters / 1e6:.1f} M parameters, "
             f"{self.dtype}",
             f"gives {describe_unit(self.config)}, from {shape} {rule.side} pixels",
-            *([f"known file: {self.known.name}, {self.known.licence}"] if self.known else []),
+            *([f"known file: {known.name}, {known.licence}"] if known else []),
             *(f"{hint.name}: {_show(hint.value)} ({hint.evidence})" for hint in self.hints),
             *(f"warning: {text}" for text in self.warnings),
         ]

@@ -124,7 +124,6 @@ def _prepare(state: StateFile, asked: Requests) -> _Prepared:
         parameters=sum(tensor.numel() for tensor in tensors.values()),
         dtype=dtype,
         bytes=state.bytes,
-        known=around.known,
     )
     check_shapes(tensors, origin, partial(DPT, config), file)
     return _Prepared(inspection, tensors, origin)

@@ -10,21 +10,19 @@ from ..checkpoint.known import KnownFile, find_known
 
 @dataclass(frozen=True)
 class Surroundings:
-    """The path, the file's metadata, the JSON files beside it, and its entry among known files.
+    """The path, the file's metadata and the JSON files beside it.
 
     Attributes:
         path: the file, or the folder of the Hugging Face kind.
         metadata: the file's own notes.
         sidecar: ``config.json``, if it is one of a depth model; else empty.
         preprocessor: ``preprocessor_config.json``, if there is one; else empty.
-        known: the published file that this one is, byte for byte.
     """
 
     path: Path
     metadata: dict[str, str]
     sidecar: dict[str, Any]
     preprocessor: dict[str, Any]
-    known: KnownFile | None
 
     @classmethod
     def of(cls, path: Path, metadata: dict[str, str]) -> "Surroundings":
@@ -34,7 +32,12 @@ class Surroundings:
         if sidecar.get("model_type") not in ("depth_anything", "dpt"):
             sidecar = {}  # another model's: many folders hold more than one
         preprocessor = _read_json(folder / "preprocessor_config.json") if sidecar else {}
-        return cls(path, metadata, sidecar, preprocessor, find_known(path))
+        return cls(path, metadata, sidecar, preprocessor)
+
+    @property
+    def known(self) -> KnownFile | None:
+        """The published file that this one is, byte for byte; hashed when this is asked."""
+        return find_known(self.path)
 
     @property
     def file(self) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..checkpoint.known import KnownFile, find_known
 from .config import SAMConfig
 
 
@@ -33,15 +34,21 @@ class SAMInspection:
     bytes: int
     warnings: tuple[str, ...] = ()
 
+    @property
+    def known(self) -> KnownFile | None:
+        """The published file that it is, byte for byte, with its licence, if it is a known one."""
+        return find_known(self.path)
+
     def summary(self) -> str:
         """A few lines for a person: what it is and how large."""
-        encoder = self.config.encoder
+        encoder, known = self.config.encoder, self.known
         stages = " + ".join(str(depth + 1) for depth in encoder.stages)
         lines = [
             f"{self.family}, {self.layout} keys",
             f"{encoder.blocks} blocks ({stages}), width {encoder.width}, window "
             f"{encoder.window}, {self.parameters / 1e6:.1f} M parameters, {self.dtype}",
             f"gives masks, from a longest side of {encoder.side} pixels",
+            *([f"known file: {known.name}, {known.licence}"] if known else []),
             *(f"warning: {text}" for text in self.warnings),
         ]
         return "\n".join(lines)

@@ -199,7 +199,7 @@ def mutated_file(draw: Callable, original: Original, folder: Path, save: Any) ->
     derandomize="MUTATIONS" not in os.environ,
     database=None,
     phases=[Phase.generate, Phase.shrink],
-    suppress_health_check=list(HealthCheck),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(data=st.data())
 def test_outcome_is_a_right_model_or_a_helpful_error(data, originals, folder, save):
