@@ -41,15 +41,17 @@ def test_every_input_and_output_is_explained(host):
         schema = node.GET_SCHEMA()
         assert schema.display_name
         assert schema.description
-        assert "depth anything" in schema.search_aliases
+        assert schema.search_aliases
         for part in [*schema.inputs, *schema.outputs]:
             assert part.tooltip, f"{schema.node_id}: {part.id} has no tooltip"
 
 
 def test_nodes_stand_beside_the_hosts_own(host):
     categories = {name: node.GET_SCHEMA().category for name, node in host.nodes.items()}
-    assert categories.pop(LOADER) == "model/loaders"
-    assert set(categories.values()) == {"image/geometry estimation"}
+    assert categories[LOADER] == "model/loaders"
+    assert categories[ESTIMATE] == "image/geometry estimation"
+    used = {"model/loaders", "image/geometry estimation", "image/detection"}
+    assert set(categories.values()) <= used
 
 
 def test_every_node_has_a_help_page(host):
@@ -73,7 +75,10 @@ def test_example_workflows_fit_the_nodes(host):
         for node in ours:
             schema = host.nodes[node["type"]].GET_SCHEMA()
             widgets = [part for part in schema.inputs if hasattr(part, "default")]
-            assert len(node["widgets_values"]) == len(widgets)
+            choices = [part for part in schema.inputs if hasattr(part, "options")]
+            if not any(hasattr(option, "inputs") for part in choices for option in part.options):
+                # Choices with settings of their own have a varying number of values.
+                assert len(node["widgets_values"]) == len(widgets)
             for download in node["properties"].get("models", []):
                 assert download["name"] == node["widgets_values"][0]
                 assert download["directory"] == "dpt"
