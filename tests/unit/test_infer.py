@@ -11,6 +11,7 @@ from torch import Tensor
 from dpt_core import DepthModel, load
 from dpt_core.depth.families import FAMILIES
 from dpt_core.depth.families.family import Family
+from dpt_core.depth.net import Prediction
 
 SIDE = 28  # network pixels: two patches
 
@@ -227,3 +228,27 @@ def test_depth_anything_3_needs_the_field_of_view_for_metres(
     for fov in (0, 180, -1, float("nan")):
         with pytest.raises(ValueError, match="angle between 0 and 180"):
             model.infer(batch, 84, fov=fov)
+
+
+@pytest.mark.parametrize(("sky_rows", "is_filled"), [(40, True), (0, False), (84, False)])
+def test_the_sky_is_as_far_as_almost_everything_else(
+    sky_rows: int,
+    is_filled: bool,
+    make_tiny: Callable[[Family], dict[str, Tensor]],
+    save: Callable[[dict[str, Tensor], Path], Path],
+    tmp_path: Path,
+    monkeypatch: Any,
+) -> None:
+    family = next(family for family in FAMILIES if "Depth Anything 3" in family.name)
+    model = load(save(make_tiny(family), tmp_path / "DA3MONO-LARGE" / "model.safetensors"))
+    distance = 1 + torch.rand(1, 84, 84, generator=torch.Generator().manual_seed(0))
+    score = torch.zeros(1, 84, 84)
+    score[:, :sky_rows] = 0.3
+    monkeypatch.setattr(model.net, "predict", lambda batch: Prediction(distance, score))
+    depth = model.infer(images(1, 84, 84), 84)
+    assert depth.sky is not None
+    assert torch.equal(depth.sky, score)
+    expected = distance.clone()
+    if is_filled:
+        expected[:, :sky_rows] = distance[:, sky_rows:].quantile(0.99)
+    torch.testing.assert_close(depth.values, expected)
