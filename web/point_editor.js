@@ -120,6 +120,7 @@ class PointEditor {
 
   #build(onLook) {
     this.root = element("div", "dpt-points");
+    this.root.dataset.captureWheel = "true"; // asks the Vue renderer for it, while in focus
     // An input of the page's own kind holds the focus: the host leaves Delete, Ctrl+Z and the
     // arrows to inputs, and would delete the node or undo in the graph otherwise.
     this.keys = element("input", "dpt-points-keys");
@@ -166,6 +167,10 @@ class PointEditor {
     listen(bar, "pointerdown", (event) => event.stopPropagation());
     listen(bar, "click", () => this.keys.focus({ preventScroll: true }));
     listen(this.svg, "pointerdown", this.#pressed);
+    listen(this.svg, "mousedown", (event) => {
+      event.preventDefault(); // or the focus would leave again
+      this.keys.focus({ preventScroll: true });
+    });
     listen(this.svg, "pointermove", this.#moved);
     listen(this.svg, "pointerup", this.#released);
     listen(this.svg, "pointercancel", this.#cancel);
@@ -305,7 +310,6 @@ class PointEditor {
   #pressed(event) {
     if (this.size === null || (event.button === 1 && !this.#isZoomed())) return; // the graph's
     event.stopPropagation();
-    this.keys.focus({ preventScroll: true });
     if (event.button > 1) return;
     const start = this.#place(event);
     const press = { start, screen: [event.clientX, event.clientY], dragged: false, box: null };

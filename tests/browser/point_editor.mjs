@@ -1,0 +1,278 @@
+// Drives the point editor in a real server with a headless Chromium.
+// node point_editor.mjs ADDRESS CHECKPOINT PICTURE SCREENSHOTS
+// Environment: PLAYWRIGHT, a folder whose node_modules has playwright-core; CHROMIUM.
+
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+
+const [address, checkpoint, picture, screenshots] = process.argv.slice(2);
+const { chromium } = createRequire(join(process.env.PLAYWRIGHT, "/"))("playwright-core");
+
+// What the host complains about without any pack, with an empty profile and without internet.
+const HOSTS_OWN = /before initialization|favicon|userdata|user\.css|ERR_NAME_NOT_RESOLVED/;
+
+const slot = (name, type, links) => ({ name, type, links });
+const WORKFLOW = {
+  id: "6f0c0f0e-93b5-4d3a-a5f1-2f6f0a9b0002",
+  version: 0.4,
+  last_node_id: 5,
+  last_link_id: 5,
+  nodes: [
+    {
+      ...{ id: 1, type: "DPTLoadSAM", pos: [20, 60], size: [330, 260], mode: 0, order: 0 },
+      ...{ inputs: [], outputs: [slot("sam", "DPT_SAM", [1])] },
+      widgets_values: [checkpoint, "float32"],
+    },
+    {
+      ...{ id: 2, type: "LoadImage", pos: [20, 400], size: [330, 340], mode: 0, order: 1 },
+      ...{ inputs: [], outputs: [slot("IMAGE", "IMAGE", [2]), slot("MASK", "MASK", null)] },
+      widgets_values: [picture, "image"],
+    },
+    {
+      ...{ id: 3, type: "DPTSegment", pos: [400, 60], size: [520, 640], mode: 0, order: 2 },
+      inputs: [
+        { name: "sam", type: "DPT_SAM", link: 1 },
+        { name: "image", type: "IMAGE", link: 2 },
+      ],
+      outputs: [
+        slot("masks", "MASK", [4]),
+        slot("iou", "FLOAT", null),
+        slot("preview", "IMAGE", [3]),
+      ],
+    },
+    {
+      ...{ id: 4, type: "PreviewImage", pos: [970, 60], size: [400, 320], mode: 0, order: 3 },
+      ...{ inputs: [{ name: "images", type: "IMAGE", link: 3 }], outputs: [] },
+    },
+    {
+      ...{ id: 5, type: "MaskPreview", pos: [970, 460], size: [400, 320], mode: 0, order: 4 },
+      ...{ inputs: [{ name: "mask", type: "MASK", link: 4 }], outputs: [] },
+    },
+  ],
+  links: [
+    [1, 1, 0, 3, 0, "DPT_SAM"],
+    [2, 2, 0, 3, 1, "IMAGE"],
+    [3, 3, 2, 4, 0, "IMAGE"],
+    [4, 3, 0, 5, 0, "MASK"],
+  ],
+};
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-dev-shm-usage"],
+});
+
+/** One way of drawing nodes, from an empty page to a deleted node. */
+async function run(isVue) {
+  const name = isVue ? "vue" : "classic";
+  const context = await browser.newContext({ viewport: { width: 1500, height: 1000 } });
+  const page = await context.newPage();
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(error.message));
+  page.on("console", (message) => {
+    if (message.type() !== "error") return;
+    const { url } = message.location();
+    errors.push(`${message.text()} (${url})`);
+  });
+  const shot = (what) => page.screenshot({ path: join(screenshots, `${name}-${what}.png`) });
+  const ready = () =>
+    page.waitForFunction(() => window.app?.graph && window.LiteGraph, null, { timeout: 90000 });
+
+  await page.goto(address, { waitUntil: "domcontentloaded" });
+  await ready();
+  await page.waitForTimeout(2000);
+  await page.evaluate(async (vue) => {
+    await window.app.extensionManager.setting.set("Comfy.VueNodes.Enabled", vue);
+    await window.app.extensionManager.setting.set("Comfy.TutorialCompleted", true);
+  }, isVue);
+  await page.evaluate((workflow) => window.app.loadGraphData(workflow), WORKFLOW);
+  const root = page.locator(".dpt-points");
+  await root.waitFor({ state: "attached" });
+  await page.keyboard.press("Escape");
+  const picture = root.locator("svg image").first();
+  await page.waitForFunction(() => document.querySelector(".dpt-points svg image[href]"));
+  await page.waitForTimeout(1500);
+
+  // The picture of Load Image is there before anything has run, in its own aspect.
+  const size = await picture.evaluate((image) => [image.width, image.height].map((l) => l.baseVal.value));
+  const shown = await picture.boundingBox();
+  assert.ok(Math.abs(shown.width / shown.height - size[0] / size[1]) < 0.01);
+  const at = async (x, y) => {
+    const box = await picture.boundingBox();
+    return [box.x + ((x + 0.5) / size[0]) * box.width, box.y + ((y + 0.5) / size[1]) * box.height];
+  };
+  const click = async (x, y, options = {}) => page.mouse.click(...(await at(x, y)), options);
+  const drag = async (from, to) => {
+    await page.mouse.move(...(await at(...from)));
+    await page.mouse.down();
+    await page.mouse.move(...(await at((from[0] + to[0]) / 2, (from[1] + to[1]) / 2)));
+    await page.mouse.move(...(await at(...to)));
+    await page.mouse.up();
+  };
+  const state = async () =>
+    JSON.parse(
+      await page.evaluate(
+        () =>
+          window.app.graph.nodes
+            .find((n) => n.comfyClass === "DPTSegment")
+            .widgets.find((w) => w.name === "prompts").value,
+      ),
+    );
+  const near = (found, wanted, slack = 1.5) =>
+    wanted.forEach((value, i) => assert.ok(Math.abs(found[i] - value) <= slack, `${found}, ${wanted}`));
+  const hidden = await page.evaluate(() =>
+    [...document.querySelectorAll("input, textarea")].filter((e) => /"points"/.test(e.value)).length,
+  );
+  assert.equal(hidden, 0, "the text is not shown");
+
+  // Points and boxes.
+  await click(150, 100);
+  await page.keyboard.down("Shift");
+  await click(500, 350);
+  await page.keyboard.up("Shift");
+  await click(20, 20, { button: "right" });
+  await drag([250, 60], [450, 300]);
+  let now = await state();
+  assert.deepEqual(now.points.map(({ label }) => label), [1, 0, 0]);
+  now.points.forEach((p, i) => near([p.x, p.y], [[150, 100], [500, 350], [20, 20]][i]));
+  near(Object.values(now.boxes[0]), [250, 60, 200, 240], 2.5);
+  assert.match(await root.locator(".dpt-points-status").textContent(), /3 points, 1 box/);
+  await shot("1-marked");
+
+  // Move, nudge, delete, undo and redo; none of it reaches the graph below.
+  await drag([150, 100], [300, 180]);
+  now = await state();
+  near([now.points[0].x, now.points[0].y], [300, 180]);
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("Shift+ArrowDown");
+  const nudged = (await state()).points[0];
+  assert.deepEqual([nudged.x - now.points[0].x, nudged.y - now.points[0].y], [1, 10]);
+  await page.keyboard.press("Control+z");
+  await page.keyboard.press("Control+z");
+  await page.waitForTimeout(200);
+  assert.deepEqual((await state()).points[0], now.points[0]);
+  assert.equal(await root.count(), 1);
+  await drag([250, 60], [200, 40]); // a corner
+  near(Object.values((await state()).boxes[0]), [200, 40, 250, 260], 3);
+  await drag([200, 150], [220, 170]); // an edge moves the whole
+  near(Object.values((await state()).boxes[0]), [220, 60, 250, 260], 3);
+  await page.keyboard.press("Delete");
+  assert.equal((await state()).boxes.length, 0);
+  assert.equal(await page.evaluate(() => window.app.graph.nodes.length), 5);
+  await page.keyboard.press("Control+z");
+  assert.equal((await state()).boxes.length, 1);
+  await page.keyboard.press("Control+Shift+z");
+  assert.equal((await state()).boxes.length, 0);
+  await root.getByRole("button", { name: "Undo" }).click();
+  assert.equal((await state()).boxes.length, 1);
+  await click(20, 20, { button: "right" }); // on a point: it goes
+  assert.equal((await state()).points.length, 2);
+
+  // Zoom keeps the aspect and meets the same pixels.
+  const viewBox = () => root.locator("svg").getAttribute("viewBox");
+  const whole = await viewBox();
+  await page.mouse.move(...(await at(300, 200)));
+  await page.mouse.wheel(0, -400);
+  await page.waitForTimeout(200);
+  const [, , width, height] = (await viewBox()).split(" ").map(Number);
+  assert.ok(width < size[0] * 0.6);
+  assert.ok(Math.abs(width / height - size[0] / size[1]) < 1e-6);
+  await click(320, 210);
+  const added = (await state()).points.at(-1);
+  near([added.x, added.y], [320, 210], 1);
+  await shot("2-zoomed");
+  await page.keyboard.press("Delete");
+  await page.keyboard.press("0");
+  assert.equal(await viewBox(), whole);
+
+  // Run; the masks come into the editor and out of the node.
+  const outputs = await queue(page);
+  assert.ok(outputs[3].dpt_segment[0].masks, "some mask is found");
+  await page.waitForFunction(() => document.querySelectorAll(".dpt-points svg image[href]").length === 2);
+  await page.waitForTimeout(1000);
+  await shot("3-masks");
+
+  // Text that others set is shown, and its faults as one sentence.
+  const setText = (text) =>
+    page.evaluate((value) => {
+      const node = window.app.graph.nodes.find((n) => n.comfyClass === "DPTSegment");
+      node.widgets.find((w) => w.name === "prompts").value = value;
+    }, text);
+  const before = JSON.stringify(await state());
+  await setText("{oops");
+  await page.mouse.move(5, 500);
+  await page.mouse.move(...(await at(40, 40)));
+  await page.waitForTimeout(200);
+  assert.match(await root.locator(".dpt-points-status").textContent(), /not valid JSON/);
+  await setText(before);
+  await page.mouse.move(5, 500);
+  await page.mouse.move(...(await at(40, 40)));
+  await page.waitForTimeout(200);
+  assert.match(await root.locator(".dpt-points-status").textContent(), /2 points, 1 box/);
+
+  // Reload.
+  await page.waitForTimeout(1500);
+  await page.reload({ waitUntil: "domcontentloaded" });
+  await ready();
+  await page.waitForFunction(() => document.querySelector(".dpt-points svg circle"), null, {
+    timeout: 30000,
+  });
+  assert.equal(JSON.stringify(await state()), before);
+  await page.waitForTimeout(1000);
+  await shot("4-reloaded");
+
+  // Delete the node: no picture stays in memory.
+  const editors = () => countObjects(page, "SVGSVGElement.prototype");
+  assert.equal(await editors(), 1);
+  await page.evaluate(() => {
+    const node = window.app.graph.nodes.find((n) => n.comfyClass === "DPTSegment");
+    window.app.graph.remove(node);
+  });
+  await page.waitForFunction(() => !document.querySelector(".dpt-points"));
+  await page.waitForTimeout(500);
+  assert.equal(await editors(), 0);
+  const ours = errors.filter((text) => !HOSTS_OWN.test(text));
+  assert.deepEqual(ours, []);
+  await context.close();
+  return { name, size };
+}
+
+/** Queue the graph and wait; → the nodes' results in the browser. */
+async function queue(page) {
+  await page.evaluate(() => {
+    window.finished = new Promise((done, fail) => {
+      const results = {};
+      const { api } = window.app;
+      api.addEventListener("executed", ({ detail }) => (results[detail.node] = detail.output));
+      api.addEventListener("execution_success", () => done(results));
+      api.addEventListener("execution_error", ({ detail }) => fail(new Error(detail.exception_message)));
+    });
+    window.app.queuePrompt(0);
+  });
+  return page.evaluate(() => window.finished);
+}
+
+/** How many elements are alive that hold a picture, on the page or not: the host may keep a
+ * deleted node itself for a while. */
+async function countObjects(page, prototype) {
+  const session = await page.context().newCDPSession(page);
+  await session.send("HeapProfiler.collectGarbage");
+  const { result } = await session.send("Runtime.evaluate", { expression: prototype });
+  const { objects } = await session.send("Runtime.queryObjects", {
+    prototypeObjectId: result.objectId,
+  });
+  const { result: count } = await session.send("Runtime.callFunctionOn", {
+    objectId: objects.objectId,
+    functionDeclaration:
+      "function () { return this.filter((svg) => svg.querySelector('image[href]')).length; }",
+  });
+  await session.detach();
+  return count.value;
+}
+
+try {
+  for (const isVue of [false, true]) console.log(JSON.stringify(await run(isVue)));
+} finally {
+  await browser.close();
+}
