@@ -7,15 +7,15 @@ from typing import Any
 from comfy_api.latest import io  # pyright: ignore[reportMissingImports]
 from torch import Tensor
 
-from ..dpt_core import Depth, DepthModel
+from ..dpt_core import DepthModel
 from ..dpt_core.depth.images import network_size
-from ..dpt_core.render import COLORMAPS, colorize, control_image
-from ..dpt_core.stages import Changes, Picture, Style, View, block_norms, look, show
+from ..dpt_core.render import COLORMAPS
+from ..dpt_core.stages import Changes, Style, View, block_norms, look, show
 from ..dpt_core.stages.explorer import Tokens, pack, watch_tokens
 from ..dpt_core.stages.look import What
-from ..dpt_core.stages.places import list_blocks
-from ..dpt_core.stages.sheet import Tile, draw_norms, draw_sheet, resize_rgb, tile_size
+from ..dpt_core.stages.sheet import Tile, draw_sheet, resize_rgb, tile_size
 from ..dpt_core.stages.show import How
+from ..dpt_core.stages.tiles import depth_tile, map_tiles, norm_tiles, one_of, photo_tile
 from . import host
 from .estimate_depth import channels_first
 from .memory import working_room
@@ -293,7 +293,7 @@ class VisualizeStages(io.ComfyNode):
         with host.on_device(model, room), _watch(core, size, side, explorer) as tokens:
             if shown == NORMS:
                 norms, depth = block_norms(core, images, **options)
-                frames = [[plot] for plot in _plots(core, norms, tile)]
+                frames = [[plot] for plot in norm_tiles(core, norms, tile)]
                 way_counts = False
             else:
                 view = View(
@@ -312,7 +312,7 @@ class VisualizeStages(io.ComfyNode):
                     point=point,
                     colormap=colormap,
                 )
-                frames = _tiles(show(maps, style), view, style)
+                frames = map_tiles(show(maps, style), style)
                 way_counts = any(stage.values.shape[1] > 1 for stage in maps)
 
         title = f"{core.inspection.family} · {shown}"
@@ -321,9 +321,9 @@ class VisualizeStages(io.ComfyNode):
         sheets = None
         for number, frame in enumerate(frames):
             host.stop_if_interrupted()
-            tiles = [_photo(images[number], point, frame), *frame]
+            tiles = [photo_tile(images[number], frame), *frame]
             if shown != "depth":
-                tiles.append(_depth(depth, number, colormap))
+                tiles.append(depth_tile(one_of(depth, number), colormap))
             sheet = draw_sheet(title, tiles, size[1] / size[0], tile_width, resampling)
             if sheets is None:
                 sheets = host.empty_result((len(frames), *sheet.shape))
@@ -332,7 +332,7 @@ class VisualizeStages(io.ComfyNode):
         ui = {}
         if tokens:
             photo = images[0].float().clamp(0, 1)
-            content = pack(core.inspection.family, photo, _frame(depth, 0), tokens)
+            content = pack(core.inspection.family, photo, one_of(depth, 0), tokens)
             ui["dpt_stages"] = [host.save_temporary("dpt_stages", ".bin", content)]
         single = _single(frames, size if map_size == "image" else None, resampling)
         return io.NodeOutput(sheets, single, depth, ui=ui)
@@ -352,49 +352,6 @@ def _watch(
         return
     with watch_tokens(model, size, resolution) as tokens:
         yield tokens
-
-
-def _tiles(pictures: Sequence[Picture], view: View, style: Style) -> list[list[Tile]]:
-    """The maps of each image, with their labels."""
-    count = len(pictures[0].rgb)
-    marked = view.what in ("attention", "positions") and view.source == "point"
-    frames: list[list[Tile]] = [[] for _ in range(count)]
-    for stage, rgb, scale in pictures:
-        _, channels, rows, columns = stage.values.shape
-        amount = f" · {channels} channels" if channels > 1 else ""
-        note = f"{rows} x {columns}{amount}" + (f" · {stage.note}" if stage.note else "")
-        point = view.point if marked or (style.how == "similarity" and channels > 1) else None
-        for frame, picture in zip(frames, rgb, strict=True):
-            frame.append(Tile(stage.label, note, picture, scale, point, stage.windows))
-    return frames
-
-
-def _plots(model: DepthModel, norms: Tensor, size: tuple[int, int]) -> list[Tile]:
-    ends = [0, 0, 0, 0]
-    for place in list_blocks(model.net):
-        ends[place.stage] = place.number + 1
-    note = "mean length of the patch tokens after each block"
-    return [Tile(NORMS, note, draw_norms(row, ends, size)) for row in norms]
-
-
-def _photo(image: Tensor, point: tuple[float, float], frame: list[Tile]) -> Tile:
-    rows, columns = image.shape[-2:]
-    is_marked = any(tile.point is not None for tile in frame)
-    rgb = image.float().clamp(0, 1).movedim(0, -1)
-    note = f"{columns} x {rows} pixels"
-    return Tile("photograph", note, rgb, point=point if is_marked else None)
-
-
-def _depth(depth: Depth, number: int, colormap: str) -> Tile:
-    rgb = colorize(control_image(_frame(depth, number)), colormap)[0]
-    units = {"inverse": "inverse depth, near is high", "metres": "metres", "distance": "distance"}
-    values = depth.values[number]
-    scale = f"{float(values.min()):.3g} … {float(values.max()):.3g}"
-    return Tile("depth", units[depth.kind], rgb, scale)
-
-
-def _frame(depth: Depth, number: int) -> Depth:
-    return Depth(depth.values[number : number + 1], depth.kind)
 
 
 def _single(frames: list[list[Tile]], size: tuple[int, int] | None, resampling: Any) -> Tensor:

@@ -70,12 +70,14 @@ class StageMap(NamedTuple):
         values: B×C×rows×columns float32 on the CPU; NaN where it has no value.
         note: where it is, in a few words; may be empty.
         windows: side and shift in cells of Swin's attention windows, else None.
+        point: the place that the map was taken from, if it was.
     """
 
     label: str
     values: Tensor
     note: str = ""
     windows: tuple[int, int] | None = None
+    point: Point | None = None
 
 
 class Look(NamedTuple):
@@ -292,7 +294,8 @@ def _watch_attention(net: DPT, view: View, grid: Grid, maps: list[StageMap]) -> 
     sources = {"point": "from the point", "average": "average", "cls": "from the cls token"}
     label = f"attention, block {place.number + 1}"
     note = f"{whose}, {sources[view.source]}"
-    maps.append(StageMap(label, values, note, _windows(block, values)))
+    point = view.point if view.source == "point" else None
+    maps.append(StageMap(label, values, note, _windows(block, values), point))
 
 
 @contextmanager
@@ -303,9 +306,8 @@ def _watch_bias(net: DPT, view: View, grid: Grid, maps: list[StageMap]) -> Itera
         yield
     values = found[-1]
     label = f"positions, block {place.number + 1}"
-    maps.append(
-        StageMap(label, values, "bias of each head, from the point", _windows(block, values))
-    )
+    note = "bias of each head, from the point"
+    maps.append(StageMap(label, values, note, _windows(block, values), view.point))
 
 
 def _absolute_positions(posenc: PositionEncoding, grid: Grid) -> StageMap:

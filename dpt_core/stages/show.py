@@ -94,7 +94,7 @@ def _show_scalar(stage: StageMap, style: Style) -> Picture:
     unit = ((values - low) / max(high - low, 1e-30)).clamp(0, 1).nan_to_num()
     rgb = colorize(unit, style.colormap)
     rgb = torch.where(values.isnan().unsqueeze(-1), NO_VALUE, rgb)
-    return Picture(stage, rgb, f"{low:.3g} … {high:.3g}")
+    return Picture(stage, rgb, f"{low:.2g} … {high:.2g}")
 
 
 def reduce(stage: StageMap, style: Style) -> Tensor:

@@ -1,5 +1,6 @@
 """Maps of every part of a model, against the parts called directly."""
 
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from dpt_core.depth.config import ReassembleConfig
 from dpt_core.depth.inspection import Inspection
 from dpt_core.depth.net import DPT
 from dpt_core.stages import Changes, View, block_norms, change, look
+from dpt_core.stages.explorer import watch_tokens
 from dpt_core.stages.look import WHATS, What
 from dpt_core.stages.places import as_map, list_blocks
 
@@ -183,6 +185,22 @@ class TestLook:
         handle.remove()
         assert torch.equal(first.values, seen[0])
         assert first.values.data_ptr() != seen[0].data_ptr()
+
+    def test_the_networks_own_tokens_are_let_go_as_it_runs(self, images: Tensor):
+        # Or a deep model at a high resolution would fill the device because someone looks.
+        model = make_model("dinov2")
+        first, *_, last = (inside(model).get_submodule(p.name) for p in list_blocks(model.net))
+        tokens: list[Any] = []
+        alive: list[bool] = []
+        handles = [
+            first.register_forward_hook(lambda _m, _i, out: tokens.append(weakref.ref(out))),
+            last.register_forward_hook(lambda _m, _i, _o: alive.append(tokens[0]() is not None)),
+        ]
+        with watch_tokens(model, (40, 48)):
+            look(model, images[:1], View("blocks"))
+        for handle in handles:
+            handle.remove()
+        assert alive == [False]
 
     def test_nearness_of_metres_is_the_reciprocal(self, images: Tensor):
         model = make_model("dinov2")
