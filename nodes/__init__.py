@@ -2,8 +2,9 @@
 
 from comfy_api.latest import ComfyExtension, io  # pyright: ignore[reportMissingImports]
 
-from . import host
+from . import host, replacements
 from .align_depth import AlignDepth, RemovePlane
+from .depth_map import DepthMap
 from .estimate_depth import EstimateDepth
 from .estimate_detail import EstimateDetail
 from .geometry import DepthToGeometry, GeometryToDepth
@@ -20,8 +21,9 @@ class DPTDepth(ComfyExtension):
     """Depth from any DPT-style checkpoint."""
 
     async def on_load(self) -> None:
-        """Register the model folders, before any node lists its files."""
+        """Register the model folders, before any node lists its files, and the replacements."""
         host.register_folders()
+        await replacements.register()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """Every node of the pack."""
@@ -29,6 +31,7 @@ class DPTDepth(ComfyExtension):
             LoadCheckpoint,
             EstimateDepth,
             EstimateDetail,
+            DepthMap,
             RenderDepth,
             VisualizeStages,
             DepthToGeometry,

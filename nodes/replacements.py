@@ -1,0 +1,82 @@
+"""Depth nodes of other packs that ours can stand in for where those are not installed.
+
+ComfyUI offers these to the person who opens a workflow with missing nodes, and applies them to
+queued graphs.
+"""
+
+import sys
+from typing import Any
+
+from comfy_api.latest import ComfyAPI, io  # pyright: ignore[reportMissingImports]
+
+MIDAS = "dpt_hybrid-midas-501f0c75.pt"  # the only checkpoint of that preprocessor
+
+
+def replacements() -> list[Any]:
+    """What replaces what."""
+    image = {"new_id": "image", "old_id": "image"}
+    resolution = {"new_id": "resolution", "old_id": "resolution"}
+    picture = [{"new_idx": 0, "old_idx": 0}]
+    by_name = [
+        io.NodeReplace(
+            new_node_id="DPTDepthMap",
+            old_node_id=old,
+            old_widget_ids=["ckpt_name", "resolution"],
+            input_mapping=[
+                image,
+                {"new_id": "checkpoint", "old_id": "ckpt_name"},
+                resolution,
+                {"new_id": "model_resolution", "set_value": 0},
+            ],
+            output_mapping=picture,
+        )
+        for old in ("DepthAnythingV2Preprocessor", "DepthAnythingPreprocessor")
+    ]
+    midas = io.NodeReplace(
+        new_node_id="DPTDepthMap",
+        old_node_id="MiDaS-DepthMapPreprocessor",
+        old_widget_ids=["a", "bg_threshold", "resolution"],
+        input_mapping=[
+            image,
+            {"new_id": "checkpoint", "set_value": MIDAS},
+            resolution,
+            # It shows the network the image at the size of the result.
+            {"new_id": "model_resolution", "old_id": "resolution"},
+        ],
+        output_mapping=picture,
+    )
+    loader = io.NodeReplace(
+        new_node_id="DPTLoadCheckpoint",
+        old_node_id="DownloadAndLoadDepthAnythingV2Model",
+        old_widget_ids=["model"],
+        input_mapping=[
+            {"new_id": "checkpoint", "old_id": "model"},
+            {"new_id": "precision", "set_value": "auto"},
+            {"new_id": "variant", "set_value": "auto"},
+            {"new_id": "max_depth", "set_value": 0.0},
+        ],
+        output_mapping=picture,
+    )
+    estimate = io.NodeReplace(
+        new_node_id="DPTEstimateDepth",
+        old_node_id="DepthAnything_V2",
+        input_mapping=[
+            {"new_id": "model", "old_id": "da_model"},
+            {"new_id": "image", "old_id": "images"},
+            {"new_id": "resolution", "set_value": 0},
+            {"new_id": "batch_size", "set_value": 0},
+            {"new_id": "fov", "set_value": 0.0},
+        ],
+        output_mapping=[{"new_idx": 1, "old_idx": 0}],
+    )
+    return [*by_name, midas, loader, estimate]
+
+
+async def register() -> None:
+    """Tell the server; without one (tests, tools) there is nobody to tell."""
+    server = getattr(sys.modules.get("server"), "PromptServer", None)
+    if getattr(server, "instance", None) is None:
+        return
+    api = ComfyAPI()
+    for replacement in replacements():
+        await api.node_replacement.register(replacement)
