@@ -60,7 +60,6 @@ class PointEditor {
     this.pictureAddress = null;
     this.#build(onLook);
     this.resizing = new ResizeObserver(() => this.#draw());
-    this.resizing.observe(this.svg);
     this.#draw();
   }
 
@@ -108,12 +107,14 @@ class PointEditor {
     this.masksButton.disabled = address === null;
   }
 
-  remove() {
+  start() {
+    this.resizing.observe(this.svg);
+  }
+
+  // Let go of what takes memory; the host may keep the node itself, or put it back.
+  stop() {
     this.resizing.disconnect();
-    this.pictureAddress = null;
-    setHref(this.picture, null);
-    setHref(this.masks, null);
-    this.root.remove();
+    this.setPicture(null);
   }
 
   // ---- the page
@@ -139,6 +140,7 @@ class PointEditor {
       this.masksButton.setAttribute("aria-pressed", String(!this.masks.style.display));
     });
     this.masksButton.setAttribute("aria-pressed", "true");
+    this.masksButton.disabled = true;
     const gap = element("span", "dpt-points-gap");
     const out = button("−", "Zoom out (-, or the wheel)", () => this.#zoom(1 / 1.5));
     const whole = button("fit", "Whole picture (0)", () => this.#showWhole());
@@ -494,7 +496,7 @@ function boxMarks(box, isSelected, pixel) {
 // what the node gets, at the same size, before anything has run.
 function upstreamAddress(node) {
   const slot = node.inputs?.findIndex(({ name }) => name === "image") ?? -1;
-  const source = slot < 0 ? null : node.getInputNode(slot);
+  const source = slot < 0 || !node.graph ? null : node.getInputNode(slot);
   if (source?.comfyClass !== "LoadImage") return null;
   const value = source.widgets?.find(({ name }) => name === "image")?.value;
   return typeof value === "string" && value ? fileAddress(logic.fileOf(value)) : null;
@@ -558,13 +560,16 @@ function attachEditor(node) {
     refresh();
     editor.setMasks(result.masks ? fileAddress(result.masks) : null);
   });
-  api.addEventListener("graphChanged", refresh);
+  after("onAdded", () => {
+    api.addEventListener("graphChanged", refresh);
+    editor.start();
+    refresh();
+  });
   after("onRemoved", () => {
     api.removeEventListener("graphChanged", refresh);
-    editor.remove();
+    editor.stop();
   });
   editor.setText(seen);
-  refresh();
 }
 
 app.registerExtension({

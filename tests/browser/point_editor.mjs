@@ -222,6 +222,19 @@ async function run(isVue) {
   await page.waitForTimeout(1000);
   await shot("4-reloaded");
 
+  // Into a subgraph and out again.
+  await page.evaluate(() => {
+    const { graph } = window.app;
+    const node = graph.nodes.find((n) => n.comfyClass === "DPTSegment");
+    window.subgraph = graph.convertToSubgraph(new Set([node])).node;
+  });
+  await page.waitForTimeout(500);
+  const inside = await queue(page);
+  assert.ok(Object.entries(inside).some(([id, output]) => /:/.test(id) && output.dpt_segment));
+  await page.evaluate(() => window.app.graph.unpackSubgraph(window.subgraph));
+  await page.waitForFunction(() => document.querySelectorAll(".dpt-points svg circle").length === 2);
+  assert.equal(JSON.stringify(await state()), before);
+
   // Delete the node: no picture stays in memory.
   const editors = () => countObjects(page, "SVGSVGElement.prototype");
   assert.equal(await editors(), 1);
