@@ -1,6 +1,7 @@
 """Images to one embedding map: windowed stages, each ended by a block that sees everything."""
 
 from functools import partial
+from itertools import product
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +12,7 @@ from ..layers.mlp import MLP
 from .config import ImageEncoderConfig
 from .norm import LayerNorm2d
 
-# Bytes of attention bias in memory at once; more would be no faster and fill the caches.
+# Bytes of attention bias in memory at once; one head of 64×64 tokens in float32 needs as many.
 BIAS_BYTES = 64 * 2**20
 
 
@@ -32,8 +33,9 @@ class RelativeAttention(nn.Module):
 
     What is added to the logit of two tokens is the dot product of the (unscaled) query with
     one vector for their distance in rows, plus that with one for their distance in columns.
-    This bias is made for some rows of queries at a time: for all of them it would be as
-    large as the attention matrix, 805 MB for twelve heads over 64×64 tokens.
+    This bias is made for some heads and rows of queries at a time, always in the same
+    memory: for all of them it would be as large as the attention matrix, 805 MB for twelve
+    heads over 64×64 tokens.
     """
 
     def __init__(self, width: int, heads: int, side: int, ops: Ops) -> None:
@@ -53,14 +55,18 @@ class RelativeAttention(nn.Module):
         by_row = by_distance(self.rel_pos_h.to(x), rows)
         by_column = by_distance(self.rel_pos_w.to(x), columns)
         mixed = x.new_empty(batch, count, self.heads, width // self.heads)
-        bytes_per_row = batch * self.heads * columns * count * x.element_size()
-        step = max(1, BIAS_BYTES // bytes_per_row)
-        for first in range(0, rows, step):
-            last = min(first + step, rows)
-            part = query[:, :, first * columns : last * columns]
-            bias = position_bias(part, by_row[first:last], by_column)
-            result = F.scaled_dot_product_attention(part, key, value, attn_mask=bias)
-            mixed[:, first * columns : last * columns] = result.transpose(1, 2)
+        size = batch * columns * count  # of the bias of one head and one row of queries
+        some_rows = _clamp(BIAS_BYTES // (size * x.element_size()), rows)
+        some_heads = _clamp(BIAS_BYTES // (size * x.element_size() * some_rows), self.heads)
+        buffer = x.new_empty(some_heads * some_rows * size)
+        for head, row in product(range(0, self.heads, some_heads), range(0, rows, some_rows)):
+            heads = slice(head, head + some_heads)
+            queries = slice(row * columns, (row + some_rows) * columns)
+            part = query[:, heads, queries]
+            bias = position_bias(part, by_row[row : row + some_rows], by_column, buffer)
+            mixed[:, queries, heads] = F.scaled_dot_product_attention(
+                part, key[:, heads], value[:, heads], attn_mask=bias
+            ).transpose(1, 2)
         return self.proj(mixed.view(batch, rows, columns, width))
 
 
@@ -69,22 +75,29 @@ def by_distance(table: Tensor, side: int) -> Tensor:
     return table.unfold(0, side, 1).flip(2).transpose(1, 2)
 
 
-def position_bias(query: Tensor, by_row: Tensor, by_column: Tensor) -> Tensor:
+def position_bias(query: Tensor, by_row: Tensor, by_column: Tensor, buffer: Tensor) -> Tensor:
     """The bias of attention between some rows of a map and the whole of it.
 
     Args:
         query: B×heads×(r·w)×C, the r rows' queries.
         by_row: r×h×C, for each of those rows the vectors of all h rows.
         by_column: w×w×C, for each column the vectors of all columns.
+        buffer: at least as many numbers as the result has; they are overwritten with it.
 
     Returns:
         B×heads×(r·w)×(h·w).
     """
     grid = query.unflatten(2, (by_row.shape[0], by_column.shape[0]))
-    row_part = torch.einsum("bnrwc,rhc->bnrwh", grid, by_row)
-    column_part = torch.einsum("bnrwc,wvc->bnrwv", grid, by_column)
-    bias = row_part.unsqueeze(-1) + column_part.unsqueeze(-2)
+    row_part = torch.einsum("bnrwc,rhc->bnrwh", grid, by_row).unsqueeze(-1)
+    column_part = torch.einsum("bnrwc,wvc->bnrwv", grid, by_column).unsqueeze(-2)
+    shape = torch.broadcast_shapes(row_part.shape, column_part.shape)
+    bias = buffer[: shape.numel()].view(shape)
+    torch.add(row_part, column_part, out=bias)
     return bias.flatten(4).flatten(2, 3)
+
+
+def _clamp(number: int, most: int) -> int:
+    return max(1, min(number, most))
 
 
 class Block(nn.Module):

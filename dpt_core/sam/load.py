@@ -101,8 +101,9 @@ def prepare(state: StateFile) -> Prepared:
     dtype = common_dtype(state.tensors)
     rows = find_rows(state.tensors, family, file)
     tensors, origin = convert(state.tensors, family.rules, rows, file)
-    config = measure(Shapes(tensors, origin, file))
-    fit_positions(tensors, config.encoder)
+    shapes = Shapes(tensors, origin, file)
+    config = measure(shapes)
+    fit_positions(tensors, shapes, config.encoder)
     inspection = SAMInspection(
         path=state.path,
         family=family.name,

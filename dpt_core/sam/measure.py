@@ -83,7 +83,7 @@ def measure_decoder(shapes: Shapes) -> MaskDecoderConfig:
     )
 
 
-def fit_positions(tensors: dict[str, Tensor], config: ImageEncoderConfig) -> None:
+def fit_positions(tensors: dict[str, Tensor], shapes: Shapes, config: ImageEncoderConfig) -> None:
     """Resample the global blocks' relative positions to the grid, where they are of another.
 
     So are models made that work at another size than the one they come from. Linearly and
@@ -95,7 +95,10 @@ def fit_positions(tensors: dict[str, Tensor], config: ImageEncoderConfig) -> Non
             place = f"stages.{stage}.global_attn_block.attn.rel_pos_{axis}"
             name = f"image_encoder.{place}"
             table = tensors[name]
-            if len(table) != length:
+            rows, _ = shapes.of(name, 2)
+            if rows % 2 == 0:
+                raise shapes.wrong(name, "2·side − 1 rows were expected")
+            if rows != length:
                 resampled = F.interpolate(table.T.unsqueeze(0).float(), size=length, mode="linear")
                 tensors[name] = resampled[0].T.to(table.dtype).contiguous()
 
