@@ -141,8 +141,8 @@ class Frame(NamedTuple):
     """One rendered frame.
 
     Attributes:
-        grey: H×W float32: in [0, 1], or metres, or raw over 255.
-        valid: H×W bool, or None where everything is valid.
+        grey: H×W float32 on the device: in [0, 1], or metres, or raw over 255.
+        valid: H×W bool on the CPU, or None where everything is valid.
     """
 
     grey: Tensor
@@ -165,8 +165,10 @@ def render(
     Args:
         depth: raw depth; never changed.
         settings: see `Rendering`; by default what ControlNets want.
-        device: where the frames are computed and come from.
-        progress: called with (frames done, frames in all); may raise to end the work.
+        device: where the frames are stretched and come from; statistics are the CPU's, where
+            raw depth is, and do not depend on the device.
+        progress: called with (frames done, frames in all), also while the frames are looked
+            through for their range (with 0 done); may raise to end the work.
 
     Raises:
         ValueError: settings that cannot be; depth with NaN or infinite values, or the same
@@ -174,11 +176,12 @@ def render(
     """
     settings = settings or Rendering()
     settings.check(depth)
-    frames = _Frames(depth, settings.target, torch.device(device))
+    frames = _Frames(depth, settings.target, progress)
     as_they_are = settings.style == "raw" or (settings.style, depth.kind) == ("metres", "metres")
     limits = [] if as_they_are else _limits(frames, settings.range, depth.kind)
     for number in range(len(frames)):
         values, valid = frames[number]
+        values = values.to(device)
         if settings.style == "raw":
             grey = values / RAW_WHITE
         elif as_they_are:
@@ -192,23 +195,26 @@ def render(
 
 @dataclass
 class _Frames:
-    """The nearness of each frame on the device at the target's size, made when it is asked for."""
+    """The nearness of each frame at the target's size, made when it is asked for."""
 
     depth: Depth
     target: Target | None
-    device: torch.device
+    progress: Progress | None
 
     def __len__(self) -> int:
         return len(self.depth.values)
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor | None]:
         """H×W float32 and, where not all of it is valid, H×W bool; the rest as the farthest."""
-        one = self.depth._replace(values=self.depth.values[number].to(self.device).float())
+        one = self.depth._replace(values=self.depth.values[number].float())
         values = nearness(one)
-        valid = None if self.depth.valid is None else self.depth.valid[number].to(self.device)
+        valid = None if self.depth.valid is None else self.depth.valid[number]
         if valid is not None and valid.all():
             valid = None
-        if not torch.isfinite(values if valid is None else values[valid]).all():
+        # A sum is finite exactly when all of its values are, and needs no second frame.
+        if not torch.isfinite(
+            (values if valid is None else values[valid]).sum(dtype=torch.float64)
+        ):
             raise ValueError(
                 f"The depth of image {number} (counted from 0) has NaN or infinite values. If a "
                 "model made it, set precision to float32 in Load DPT Checkpoint."
@@ -219,6 +225,13 @@ class _Frames:
             values, valid = resize_valid(values, valid, self.target)
         farthest = values[valid].amin() if valid.any() else 0.0
         return torch.where(valid, values, farthest), valid
+
+    def look_through(self) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """All frames, before the first is rendered; an interruption ends this too."""
+        for number in range(len(self)):
+            if self.progress is not None:
+                self.progress(0, len(self))
+            yield self[number]
 
 
 def _limits(frames: _Frames, span: Range, kind: Kind) -> list[Limits]:
@@ -234,13 +247,14 @@ def _limits(frames: _Frames, span: Range, kind: Kind) -> list[Limits]:
         case Fixed(near, far):
             return [Limits(1 / far, 1 / near)] * count
         case EachImage(low, high):
-            limits = [Limits(*extremes(_known(frames[i]), low, high)) for i in range(count)]
+            limits = [
+                Limits(*extremes(_known(frame), low, high)) for frame in frames.look_through()
+            ]
         case WholeBatch(low, high):
             limits = [Limits(*_batch_extremes(frames, low, high))] * count
         case Steady(window):
             samples, ends = [], []
-            for i in range(count):
-                values, valid = frames[i]
+            for values, valid in frames.look_through():
                 ends.append(extremes(_known((values, valid))))
                 known = values if valid is None else torch.where(valid, values, torch.nan)
                 samples.append(sample(known))
@@ -259,8 +273,8 @@ def _batch_extremes(frames: _Frames, low: float, high: float) -> tuple[float, fl
     if (low, high) != (0, 100):
         step = max(1, math.ceil(len(frames) * frames[0][0].numel() / MOST_SAMPLES))
     ends, pool = [], []
-    for i in range(len(frames)):
-        known = _known(frames[i])
+    for frame in frames.look_through():
+        known = _known(frame)
         if (low, high) == (0, 100):
             ends += extremes(known)
         else:

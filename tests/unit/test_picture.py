@@ -165,17 +165,19 @@ def test_one_flat_frame_of_many_is_black(inverse):
     assert (grey(inverse)[2] == 0).all()
 
 
-def test_progress_can_end_the_work(inverse):
+@pytest.mark.parametrize("calls", [2, 4])  # while looking through, while rendering
+@pytest.mark.parametrize("span", [EachImage(), WholeBatch(), WholeBatch(1, 99), Steady()])
+def test_progress_can_end_the_work(inverse, span, calls):
     seen = []
 
     def stop(done, total):
         seen.append((done, total))
-        if done == 2:
+        if len(seen) == calls:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(render(inverse, progress=stop))
-    assert seen == [(1, 3), (2, 3)]
+        list(render(inverse, Rendering(range=span), progress=stop))
+    assert seen == [(0, 3), (0, 3), (0, 3), (1, 3)][:calls]
 
 
 FLAT = Depth(torch.ones(2, 3, 3), "inverse")
