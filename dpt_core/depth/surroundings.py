@@ -46,9 +46,9 @@ class Surroundings:
 
     @property
     def names(self) -> list[str]:
-        """The checkpoint's own name and its two folders', nearest first."""
+        """The checkpoint's own name and its three folders', nearest first."""
         own = self.path.name if self.path.is_dir() else self.path.stem
-        return [own, *(part.name for part in list(self.path.absolute().parents)[:2])]
+        return [own, *(part.name for part in list(self.path.absolute().parents)[:3])]
 
     @property
     def backbone(self) -> dict[str, Any]:

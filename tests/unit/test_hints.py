@@ -43,6 +43,11 @@ NAMES = [
     ("depth_anything_v2_vitl_metric_vkitti.safetensors", "v2", 80.0),
     ("depth-anything/Depth-Anything-V2-Metric-Indoor-Base-hf/model.safetensors", "v2", 20.0),
     ("depth-anything/Depth-Anything-V2-Metric-Outdoor-Large-hf/model.safetensors", "v2", 80.0),
+    (
+        "models--LiheYoung--depth-anything-small-hf/snapshots/0f3c/model.safetensors",
+        "v1",
+        None,
+    ),
     ("xingyang1/Distill-Any-Depth/large/model.safetensors", "v2", None),
     ("depth_anything_AC_vits.pth", "v2", None),
 ]
