@@ -43,14 +43,23 @@ def find_block(net: DPT, number: int | None) -> BlockPlace:
         ValueError: there is no such block.
     """
     places = list_blocks(net)
+    return places[block_number(number, len(places))]
+
+
+def block_number(number: int | None, count: int) -> int:
+    """The number of one of `count` blocks; None is the last.
+
+    Raises:
+        ValueError: there is no such block.
+    """
     if number is None:
-        return places[-1]
-    if not 0 <= number < len(places):
+        return count - 1
+    if not 0 <= number < count:
         raise ValueError(
-            f"Block {number + 1} was asked for, but this model has {len(places)} blocks; "
-            f"choose 1 to {len(places)}."
+            f"Block {number + 1} was asked for, but this model has {count} blocks; "
+            f"choose 1 to {count}."
         )
-    return places[number]
+    return number
 
 
 def block_module(net: DPT, place: BlockPlace) -> ViTBlock | SwinBlock:

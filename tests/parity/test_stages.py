@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import torch
 
 from dpt_core import DepthModel, SwinConfig
@@ -21,6 +22,9 @@ RECORDED: dict[What, str] = {
 def test_maps_match_and_depth_stays_bit_identical(
     depth_record: Any, load_record: Callable[..., DepthModel], error: Callable[..., float]
 ) -> None:
+    recorded = {name.partition(".")[2].rstrip("1234") for name in depth_record.below("out.")}
+    if not recorded & {"stage", "reassembly", "fusion"}:
+        pytest.skip("this record has nothing of what is inside")
     model = load_record(depth_record)
     cases = depth_record.below("in.")
     if depth_record.path.stem.startswith("hf_depth_anything"):
