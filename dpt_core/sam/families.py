@@ -70,7 +70,7 @@ def find_rows(tensors: Mapping[str, Tensor], family: Family, file: str) -> list[
             f"{file} lacks {missing}, the relative positions of a block: it is incomplete or "
             "another model. Use the original checkpoint."
         )
-    lengths = [len(tensors[name]) for name in tables]
+    lengths = [tuple(tensors[name].shape[:1]) for name in tables]
     rows: list[Row] = []
     stage = block = 0
     for index, length in enumerate(lengths):
