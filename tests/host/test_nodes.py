@@ -71,17 +71,21 @@ def test_example_workflows_fit_the_nodes(host):
         workflow = json.loads(path.read_text(encoding="utf-8"))
         assert path.with_suffix(".jpg").stat().st_size < 60_000
         ours = [node for node in workflow["nodes"] if node["type"] in host.nodes]
-        assert LOADER in {node["type"] for node in ours}
+        assert {LOADER, "DPTLoadSAM"} & {node["type"] for node in ours}
         for node in ours:
             schema = host.nodes[node["type"]].GET_SCHEMA()
-            widgets = [part for part in schema.inputs if hasattr(part, "default")]
+            widgets = [
+                part
+                for part in schema.inputs
+                if hasattr(part, "default") and not getattr(part, "force_input", None)
+            ]
             choices = [part for part in schema.inputs if hasattr(part, "options")]
             if not any(hasattr(option, "inputs") for part in choices for option in part.options):
                 # Choices with settings of their own have a varying number of values.
                 assert len(node["widgets_values"]) == len(widgets)
             for download in node["properties"].get("models", []):
                 assert download["name"] == node["widgets_values"][0]
-                assert download["directory"] == "dpt"
+                assert download["directory"] == {LOADER: "dpt", "DPTLoadSAM": "sams"}[node["type"]]
                 # What the editor's dialog for missing models accepts.
                 assert download["url"].startswith("https://huggingface.co/")
                 assert download["name"].endswith((".safetensors", ".sft", ".ckpt", ".pth", ".pt"))
