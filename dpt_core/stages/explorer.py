@@ -154,7 +154,8 @@ def shrink(values: Tensor) -> _Small:
         start = torch.randn(channels, CHANNELS, generator=torch.Generator().manual_seed(0))
         basis = start.to(cells)
         for _ in range(ITERATIONS):
-            basis = torch.linalg.qr(cells.T @ (cells @ basis)).Q
+            # On the CPU, since not every device can do it; it is small.
+            basis = torch.linalg.qr((cells.T @ (cells @ basis)).cpu()).Q.to(cells)
         cells = torch.nn.functional.normalize(cells @ basis, dim=1)
     return _Small(cells.view(rows, columns, -1).cpu(), channels)
 

@@ -14,7 +14,7 @@ from .places import Point, cell_at
 How = Literal["pca", "norm", "channel", "mean", "similarity", "regions"]
 HOWS: tuple[How, ...] = get_args(How)
 
-SAMPLES = 65536  # cells that components and regions are fitted to, evenly spread
+SAMPLES = 16384  # cells that components and regions are fitted to, evenly spread
 PERCENTILES = (0.01, 0.99)  # of the components: outliers do not take the colours from the rest
 ROUNDS = 20  # of k-means
 NO_VALUE = 0.16  # grey of cells without a value
