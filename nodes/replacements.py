@@ -13,10 +13,13 @@ MIDAS = "dpt_hybrid-midas-501f0c75.pt"  # the only checkpoint of that preprocess
 
 
 def replacements() -> list[Any]:
-    """What replaces what."""
+    """What replaces what.
+
+    Outputs are mapped only where their number changes: ComfyUI 0.27 fails on the mapped outputs
+    of a node that feeds another replaced one, in an order that differs from start to start.
+    """
     image = {"new_id": "image", "old_id": "image"}
     resolution = {"new_id": "resolution", "old_id": "resolution"}
-    picture = [{"new_idx": 0, "old_idx": 0}]
     by_name = [
         io.NodeReplace(
             new_node_id="DPTDepthMap",
@@ -28,7 +31,6 @@ def replacements() -> list[Any]:
                 resolution,
                 {"new_id": "model_resolution", "set_value": 0},
             ],
-            output_mapping=picture,
         )
         for old in ("DepthAnythingV2Preprocessor", "DepthAnythingPreprocessor")
     ]
@@ -43,7 +45,6 @@ def replacements() -> list[Any]:
             # It shows the network the image at the size of the result.
             {"new_id": "model_resolution", "old_id": "resolution"},
         ],
-        output_mapping=picture,
     )
     loader = io.NodeReplace(
         new_node_id="DPTLoadCheckpoint",
@@ -55,7 +56,6 @@ def replacements() -> list[Any]:
             {"new_id": "variant", "set_value": "auto"},
             {"new_id": "max_depth", "set_value": 0.0},
         ],
-        output_mapping=picture,
     )
     estimate = io.NodeReplace(
         new_node_id="DPTEstimateDepth",
@@ -75,8 +75,8 @@ def replacements() -> list[Any]:
 async def register() -> None:
     """Tell the server; without one (tests, tools) there is nobody to tell."""
     server = getattr(sys.modules.get("server"), "PromptServer", None)
-    if getattr(server, "instance", None) is None:
+    registry = getattr(ComfyAPI(), "node_replacement", None)  # lighter hosts have none
+    if getattr(server, "instance", None) is None or registry is None:
         return
-    api = ComfyAPI()
     for replacement in replacements():
-        await api.node_replacement.register(replacement)
+        await registry.register(replacement)

@@ -128,7 +128,9 @@ def checkpoint(server, write_depth_anything: Callable[..., Path]) -> Path:
 def save_clip(server: Any, frames: int, name: str) -> torch.Tensor:
     """A moving picture in the input folder; → B×3×H×W as the server will read it."""
     wide = np.random.default_rng(0).random((8, 14, 3))
-    picture = Image.fromarray((255 * wide).astype(np.uint8)).resize((240, 98), Image.Resampling.BICUBIC)
+    picture = Image.fromarray((255 * wide).astype(np.uint8)).resize(
+        (240, 98), Image.Resampling.BICUBIC
+    )
     clip = [picture.crop((4 * n, 0, 4 * n + 126, 98)) for n in range(frames)]
     rest: dict[str, Any] = {"save_all": True, "append_images": clip[1:]} if frames > 1 else {}
     clip[0].save(server.base / "input" / name, lossless=True, **rest)
