@@ -7,7 +7,7 @@ from comfy_api.latest import io  # pyright: ignore[reportMissingImports]
 from torch import Tensor
 
 from ..dpt_core import Depth
-from ..dpt_core.known import (
+from ..dpt_core.geometry.align import (
     KnownPoint,
     align_to_mask,
     align_to_points,

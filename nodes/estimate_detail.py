@@ -4,8 +4,8 @@ from comfy_api.latest import io  # pyright: ignore[reportMissingImports]
 from torch import Tensor
 
 from ..dpt_core import Depth
+from ..dpt_core.depth.detail import Detail, infer_detail
 from ..dpt_core.depth.images import network_size
-from ..dpt_core.tiles import Detail, infer_detail
 from . import host
 from .estimate_depth import channels_first, to_picture
 from .memory import working_room

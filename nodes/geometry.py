@@ -7,8 +7,8 @@ from comfy_api.latest import io  # pyright: ignore[reportMissingImports]
 from torch import Tensor
 
 from ..dpt_core import Depth
-from ..dpt_core.camera import fov_of_focal, intrinsics_of_fov
-from ..dpt_core.geometry import distances, normal_picture, normals, surface, valid_pixels
+from ..dpt_core.geometry.camera import fov_of_focal, intrinsics_of_fov
+from ..dpt_core.geometry.surface import distances, normal_picture, normals, surface, valid_pixels
 from ..dpt_core.render import Rendering, render
 from . import host
 from .choices import setting

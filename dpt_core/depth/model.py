@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..camera import intrinsics_of_fov
+from ..geometry.camera import intrinsics_of_fov
 from .config import DPTConfig, Kind
 from .images import check_images, network_size, to_image, to_network
 from .inspection import Inspection

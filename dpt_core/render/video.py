@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..align import Line, fit_robust
+from ..geometry.line import Line, fit_robust
 from .normalise import Limits
 
 SAMPLES = 16_384  # pixels of a frame that are compared with the next frame's

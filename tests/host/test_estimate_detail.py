@@ -3,8 +3,8 @@
 import torch
 
 import dpt_core
+from dpt_core.depth.detail import Detail, infer_detail
 from dpt_core.render import control_image
-from dpt_core.tiles import Detail, infer_detail
 
 DEFAULTS = {
     "tiles": 2,

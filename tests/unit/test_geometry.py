@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from dpt_core import Depth
-from dpt_core.camera import fov_of_focal, fov_of_intrinsics, intrinsics_of_fov, rays
-from dpt_core.geometry import distances, normal_picture, normals, surface, valid_pixels
+from dpt_core.geometry.camera import fov_of_focal, fov_of_intrinsics, intrinsics_of_fov, rays
+from dpt_core.geometry.surface import distances, normal_picture, normals, surface, valid_pixels
 
 HEIGHT, WIDTH = 30, 40
 CAMERA = intrinsics_of_fov(60, WIDTH, HEIGHT)

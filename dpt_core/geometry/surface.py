@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..depth.model import Depth
+from ..depth.sky import IS_SKY
+from ..render.normalise import check_near_far, extremes
 from .camera import rays
-from .depth.model import Depth
-from .depth.sky import IS_SKY
-from .render.normalise import check_near_far, extremes
 
 SIMILAR = 3.0  # a jump this many times the other neighbour's leads to another surface
 

@@ -13,10 +13,10 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from .align import Line, fit_robust
-from .depth.model import Depth, Progress
-from .known import check_mask
-from .render.normalise import NEAREST_METRES, nearness
+from ..geometry.align import check_mask
+from ..geometry.line import Line, fit_robust
+from ..render.normalise import NEAREST_METRES, nearness
+from .model import Depth, Progress
 
 COMPARED = 65_536  # pixels of a tile that decide its scale and shift
 SCALES = (0.2, 5.0)  # the aligned part's spread over the whole's; else they do not agree

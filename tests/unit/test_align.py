@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from dpt_core import Depth
-from dpt_core.align import fit, fit_robust
-from dpt_core.known import (
+from dpt_core.geometry.align import (
     KnownPoint,
     align_to_mask,
     align_to_points,
     align_to_reference,
     remove_plane,
 )
+from dpt_core.geometry.line import fit, fit_robust
 
 HEIGHT, WIDTH = 40, 60
 

@@ -5,10 +5,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .align import Line, fit, fit_robust
-from .depth.model import Depth
-from .geometry import valid_pixels
-from .render.normalise import nearness
+from ..depth.model import Depth
+from ..render.normalise import nearness
+from .line import Line, fit, fit_robust
+from .surface import valid_pixels
 
 FARTHEST = 1e-6  # of the nearest nearness: what lies behind infinity is put there
 PLANE_TRIES = 256

@@ -1,0 +1,1 @@
+"""Depth in space: cameras, surfaces, and what distances one knows."""
