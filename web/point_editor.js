@@ -226,7 +226,7 @@ class PointEditor {
     const outside = this.size === null ? 0 : logic.countOutside(state, this.size);
     const wrong =
       this.problem ??
-      (outside ? `${outside} of the points and boxes outside of the picture: clear or undo.` : null);
+      (outside ? `${outside} marked outside of this picture: clear, or set it anew.` : null);
     const counts = [plural(state.points.length, "point"), plural(state.boxes.length, "box", "es")];
     const shown = counts.filter(Boolean).join(", ");
     this.status.textContent = wrong ?? [shown, HELP].filter(Boolean).join(" — ");

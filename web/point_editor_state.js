@@ -166,12 +166,11 @@ function edgeDistance(box, { x, y }) {
   return outside || Math.min(x - box.x, right - x, y - box.y, bottom - y);
 }
 
-export function countOutside({ points, boxes }, size) {
-  const isOut = (x0, y0, x1, y1) => x0 < 0 || y0 < 0 || x1 > size.width || y1 > size.height;
-  return (
-    points.filter((p) => isOut(p.x, p.y, p.x + 1, p.y + 1)).length +
-    boxes.filter((b) => isOut(b.x, b.y, b.x + b.width, b.y + b.height)).length
-  );
+// What the node refuses: points outside of the picture, and boxes of which nothing is inside.
+export function countOutside({ points, boxes }, { width, height }) {
+  const isIn = (p) => p.x >= 0 && p.y >= 0 && p.x <= width && p.y <= height;
+  const meets = (b) => b.x < width && b.y < height && b.x + b.width > 0 && b.y + b.height > 0;
+  return points.filter((p) => !isIn(p)).length + boxes.filter((b) => !meets(b)).length;
 }
 
 // ---- undo

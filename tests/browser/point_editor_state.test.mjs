@@ -166,10 +166,14 @@ test("zoom keeps the place under the pointer, the aspect, and the picture in sig
 
 test("what has fallen off a smaller picture is counted", () => {
   const state = {
-    points: [{ x: 399, y: 299, label: 1 }, { x: 400, y: 0, label: 1 }],
-    boxes: [{ x: 0, y: 0, width: 400, height: 300 }, { x: 350, y: 0, width: 51, height: 3 }],
+    points: [{ x: 399, y: 299, label: 1 }, { x: 401, y: 0, label: 1 }, { x: -1, y: 0, label: 0 }],
+    boxes: [
+      { x: -5, y: 0, width: 500, height: 300 }, // is cut
+      { x: 350, y: 0, width: 51, height: 3 },
+      { x: 400, y: 0, width: 5, height: 3 },
+    ],
   };
-  assert.equal(countOutside(state, size), 2);
+  assert.equal(countOutside(state, size), 3);
 });
 
 test("the file of a Load Image widget", () => {

@@ -119,14 +119,3 @@ def test_click_move_run_reload_and_delete(server, checkpoint, discs, tmp_path):
     assert done.returncode == 0, done.stderr + server.tail()
     assert [json.loads(line)["name"] for line in done.stdout.splitlines()] == ["classic", "vue"]
     assert len(list(tmp_path.glob("*.png"))) == 8
-
-
-@pytest.mark.parametrize("script", sorted(SCRIPT.parent.glob("*.test.mjs")), ids=lambda p: p.name)
-def test_the_logic_of_what_runs_in_the_browser(script):
-    """Without a page; needs Node alone."""
-    if not shutil.which("node"):
-        pytest.skip("there is no Node")
-    done = subprocess.run(
-        ["node", "--test", script], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stdout
