@@ -82,7 +82,7 @@ def read_pickle(path: Path, mapped: bool) -> dict[str, Tensor]:
             f"{_describe(content)}. Save the model's state_dict() and load that."
         )
     _check_tensors(path, tensors, size)
-    return {name: tensor.detach() for name, tensor in tensors.items()}
+    return tensors
 
 
 def _find_state_dict(content: Any, depth: int = MOST_NESTED) -> dict[str, Tensor] | None:
@@ -96,8 +96,12 @@ def _find_state_dict(content: Any, depth: int = MOST_NESTED) -> dict[str, Tensor
     for key in NESTING:
         if key in content and (found := _find_state_dict(content[key], depth - 1)):
             return found
-    found = {k: v for k, v in content.items() if isinstance(k, str) and isinstance(v, Tensor)}
-    return found or None
+    # Detached, they are plain tensors, without what a pickle may hang on them.
+    return {
+        name: Tensor.detach(tensor)
+        for name, tensor in content.items()
+        if isinstance(name, str) and isinstance(tensor, Tensor)
+    } or None
 
 
 def _check_globals_and_size(path: Path, size: int) -> bool:
@@ -111,9 +115,9 @@ def _check_globals_and_size(path: Path, size: int) -> bool:
             record = _check_archive(path, archive, size)
             # Read to its end, so that its check sum is checked: PyTorch itself does not.
             names = set(_globals(BytesIO(archive.read(record))))
-    for name in names & {"builtins bytearray", "__builtin__ bytearray"}:
-        # The loader would make one of any length.
-        raise _refused(path, f"GLOBAL {name.replace(' ', '.')}")
+    for name in names:
+        if name.endswith(" bytearray"):  # the loader would make one of any length
+            raise _refused(path, f"GLOBAL {name.replace(' ', '.')}")
     return is_archive
 
 

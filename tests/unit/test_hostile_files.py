@@ -278,11 +278,13 @@ class TestPickle:
         torch.jit.script(torch.nn.Linear(2, 2)).save(str(path))
         assert "TorchScript" in refusal(path)
 
-    def test_memory_bomb_of_a_few_bytes(self, tmp_path):
+    @pytest.mark.parametrize("module", ["builtins", "__builtin__", "exceptions"])
+    def test_memory_bomb_of_a_few_bytes(self, module, tmp_path):
         path = tmp_path / "bomb.pth"
         # bytearray(2**39)
-        path.write_bytes(b"\x80\x02cbuiltins\nbytearray\n\x8a\x06\0\0\0\0\x80\0\x85R.")
-        assert "asks for builtins.bytearray" in refusal(path)
+        number = b"\x8a\x06\0\0\0\0\x80\0"
+        path.write_bytes(b"\x80\x02c" + module.encode() + b"\nbytearray\n" + number + b"\x85R.")
+        assert f"asks for {module}.bytearray" in refusal(path)
 
     @pytest.mark.parametrize(
         ("content", "found"),
