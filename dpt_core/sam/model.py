@@ -24,7 +24,7 @@ THRESHOLD = 0.0  # logits above this are in the mask
 CHUNK = 32  # prompts decoded at once: about 30 MB each
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SamEmbedding:
     """What the image encoder makes of B images: all that prompts need.
 
@@ -142,10 +142,10 @@ class SamModel:
         prompts = make_prompts(points, labels, boxes, mask, size, side, self.config.low_res)
         decoder, low_side = self.config.decoder, self.config.low_res
         each = decoder.mask_tokens - 1 if multimask else 1
-        low_res = torch.empty(len(prompts), each, low_side, low_side)
-        logits = torch.empty(len(prompts), each, *size)
-        iou = torch.empty(len(prompts), each)
-        for first in range(0, len(prompts), CHUNK):
+        low_res = torch.empty(prompts.count, each, low_side, low_side)
+        logits = torch.empty(prompts.count, each, *size)
+        iou = torch.empty(prompts.count, each)
+        for first in range(0, prompts.count, CHUNK):
             result = self.decode(embedding.features, prompts.part(first, first + CHUNK), multimask)
             low_res[first : first + CHUNK] = result.logits
             iou[first : first + CHUNK] = result.iou

@@ -100,7 +100,9 @@ class Prompts(NamedTuple):
     boxes: Tensor | None
     masks: Tensor | None
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
+        """How many prompts there are."""
         return next(len(part) for part in self if part is not None)
 
     def part(self, first: int, last: int) -> "Prompts":
