@@ -162,28 +162,40 @@ def test_a_click_gives_the_librarys_mask(segment, sam_file):
 
 def test_every_object_gets_what_it_gets_alone(segment):
     """Also those that go through the network together, and in the order of the prompts."""
-    boxes = [(60, 30, 60, 60), (10, 15, 50, 50), (0, 0, 128, 96)]
-    points = [(90, 60, 1), (120, 5, 1), (20, 50, 0)]
+    boxes = [(60, 30, 60, 60), (10, 15, 50, 50), (70, 2, 50, 20), (65, 0, 60, 95)]
+    points = [(120, 94, 1), (90, 60, 1), (90, 10, 0), (68, 50, 1)]
     masks, iou, _ = segment(text(points, boxes)).result
     alone = [
-        segment(text([points[0]], [boxes[0]])),
-        segment(text([points[2]], [boxes[1]])),  # the background point is in the second box
-        segment(text([points[1]], [boxes[2]])),
+        segment(text([points[1], points[3]], [boxes[0]])),  # both are in the last box as well
+        segment(text([], [boxes[1]])),
+        segment(text([points[2]], [boxes[2]])),
+        segment(text([points[0]], [boxes[3]])),
     ]
-    assert len(masks) == 3  # all points are in a box, each in its smallest
+    assert len(masks) == len(alone)
     for mask, quality, single in zip(masks, iou, alone, strict=True):
         torch.testing.assert_close(mask, single.result[0][0])
         assert quality == pytest.approx(single.result[1][0], abs=1e-4)
+    assert len({round(quality, 3) for quality in iou}) == len(alone)
 
 
 def test_free_points_are_one_object_or_one_each(segment):
     points = [(RED[0], RED[1], 1), (BLUE[0], BLUE[1], 1), (5, 90, 0)]
     together, _, _ = segment(text(points)).result
-    each, _, _ = segment(text(points), points_mark="an object each").result
+    each, iou, _ = segment(text(points), points_mark="an object each").result
     assert len(together) == 1
     assert len(each) == 2
-    single, _, _ = segment(text([points[1], points[2]])).result
-    torch.testing.assert_close(each[1], single[0])  # the background point counts for both
+    for number in range(2):
+        single, quality, _ = segment(text([points[number], points[2]])).result
+        torch.testing.assert_close(each[number], single[0])
+        assert iou[number] == pytest.approx(quality[0], abs=1e-4)
+
+
+def test_background_outside_of_boxes_counts_for_all(segment):
+    point, background, box = (BLUE[0], BLUE[1], 1), (5, 90, 0), (10, 15, 50, 50)
+    _, without, _ = segment(text([point], [box])).result
+    _, iou, _ = segment(text([point, background], [box])).result
+    assert abs(iou[0] - without[0]) > 1e-3
+    assert abs(iou[1] - without[1]) > 1e-3
 
 
 def test_candidates(segment):
