@@ -78,7 +78,8 @@ def move_weights(
     warnings = []
     for name in list(tensors):
         # One at a time, so that memory holds the weights once and not twice.
-        before, tensors[name] = tensors[name], tensors[name].to(device, dtype)
+        before = tensors.pop(name)
+        tensors[name] = before.to(device, dtype)
         if _is_finite(tensors[name]):
             continue
         if _is_finite(before):
