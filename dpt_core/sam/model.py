@@ -21,7 +21,7 @@ from .prompts import make_prompts
 Progress = Callable[[int, int], None]
 
 THRESHOLD = 0.0  # logits above this are in the mask
-CHUNK = 32  # prompts decoded at once: about 30 MB each
+CHUNK = 16  # prompts decoded at once: about 20 MB each
 
 
 @dataclass(frozen=True, eq=False)
