@@ -142,10 +142,10 @@ class SamModel:
         prompts = make_prompts(points, labels, boxes, mask, size, side, self.config.low_res)
         decoder, low_side = self.config.decoder, self.config.low_res
         each = decoder.mask_tokens - 1 if multimask else 1
-        low_res = torch.empty(prompts.count, each, low_side, low_side)
-        logits = torch.empty(prompts.count, each, *size)
-        iou = torch.empty(prompts.count, each)
-        for first in range(0, prompts.count, CHUNK):
+        low_res = torch.empty(prompts.total, each, low_side, low_side)
+        logits = torch.empty(prompts.total, each, *size)
+        iou = torch.empty(prompts.total, each)
+        for first in range(0, prompts.total, CHUNK):
             result = self.decode(embedding.features, prompts.part(first, first + CHUNK), multimask)
             low_res[first : first + CHUNK] = result.logits
             iou[first : first + CHUNK] = result.iou

@@ -101,7 +101,7 @@ class Prompts(NamedTuple):
     masks: Tensor | None
 
     @property
-    def count(self) -> int:
+    def total(self) -> int:
         """How many prompts there are."""
         return next(len(part) for part in self if part is not None)
 
