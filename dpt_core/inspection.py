@@ -5,6 +5,7 @@ from pathlib import Path
 
 from .checkpoint.read import read
 from .depth import load as depth
+from .depth.hints import Requests
 from .depth.inspection import Inspection
 from .errors import CheckpointError
 from .sam import load as sam
@@ -30,12 +31,10 @@ def inspect(
         CheckpointError: as for `load` and `load_sam`, but for what only the values can tell.
     """
     state = read(path, header_only=True)
+    asked = Requests(variant, max_depth, pretrained_window)
     if not sam.is_sam(state):
-        return depth.inspect(
-            path, variant=variant, max_depth=max_depth, pretrained_window=pretrained_window
-        )
-    hints = {"variant": variant, "max_depth": max_depth, "pretrained_window": pretrained_window}
-    for name, value in hints.items():
+        return depth.inspect_state(state, asked)
+    for name, value in vars(asked).items():
         if value is not None:
             raise CheckpointError(
                 f"{state.path.name} is a {sam.NAME} model, for which {name} means nothing; it "

@@ -41,7 +41,16 @@ def inspect(
         CheckpointError: as for `load`, but for what only the values can tell.
     """
     state = read(path, header_only=True)
-    return _prepare(state, Requests(variant, max_depth, pretrained_window)).inspection
+    return inspect_state(state, Requests(variant, max_depth, pretrained_window))
+
+
+def inspect_state(state: StateFile, asked: Requests) -> Inspection:
+    """As `inspect`, of a file that is read already; its tensors are used up.
+
+    Raises:
+        CheckpointError: as for `inspect`.
+    """
+    return _prepare(state, asked).inspection
 
 
 def load(
