@@ -1,4 +1,4 @@
-"""The command line: depth of many images into files, and what a checkpoint is.
+"""The command line: depth of many images and videos into files, and what a checkpoint is.
 
 What needs torch is imported by the commands, so that help and wrong options answer at once.
 """
@@ -10,6 +10,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -17,14 +18,12 @@ from . import __version__
 from .errors import CheckpointError
 from .files import (
     SUFFIXES,
+    VIDEO_SUFFIXES,
     FileError,
     Job,
     Skip,
-    encode_npy,
-    encode_png,
-    encode_png16,
+    SourceError,
     plan,
-    read_image,
     write_atomically,
 )
 
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
     from .depth.inspection import Inspection
-    from .depth.model import Depth, DepthModel
+    from .depth.model import DepthModel
     from .sam.inspection import SAMInspection
 
 # The last part of a result's name, by its format.
@@ -50,7 +49,9 @@ example:
   dpt-depth depth photos --checkpoint depth_anything_v2_vits.safetensors --output depth"""
 
 DEPTH_DESCRIPTION = """\
-Estimate the depth of images, each into a file of its own.
+Estimate the depth of images, each into a file of its own, and of videos, each into a folder
+of numbered files, one a frame: clip.mp4 becomes clip/000001.png and so on. Videos need PyAV
+(pip install av).
 
 Folders are searched with their sub-folders, which the output keeps; hidden files and the
 output folder itself are left out. Of an image the first picture is taken, turned upright as
@@ -66,14 +67,20 @@ formats:
          and offset; raw = offset + scale x pixel.
   png8   8-bit picture, near is white, from each image's minimum to its maximum: grey as
          depth ControlNets expect it, or coloured with --colormap
-  npy    raw float32 depth, as the model gives it"""
+  npy    raw float32 depth, as the model gives it
+
+--steady keeps the brightness of videos from flickering: their frames are made to agree, and the
+range follows slowly, with cuts found. Since it needs later frames too, all of a video are
+estimated, and kept on the output's disk, before the first is written; when broken off before
+that, the video begins anew."""
 
 DEPTH_EXAMPLES = """\
 examples:
   dpt-depth depth photo.jpg --checkpoint depth_anything_v2_vits.pth --output depth
   dpt-depth depth shots --checkpoint model.safetensors --output depth --colormap turbo
+  dpt-depth depth clip.mp4 --checkpoint model.safetensors --output depth --steady
 
-exit status: 0, 1 when an image was skipped, 2 when nothing can be done, 130 when interrupted"""
+exit status: 0, 1 when something was skipped, 2 when nothing can be done, 130 when interrupted"""
 
 INSPECT_DESCRIPTION = """\
 Show what a checkpoint is without loading it, and why it is taken for that."""
@@ -116,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
 
     depth = commands.add_parser(
         "depth",
-        help="estimate the depth of images",
+        help="estimate the depth of images and videos",
         description=DEPTH_DESCRIPTION,
         epilog=DEPTH_EXAMPLES,
         **style,
@@ -126,8 +133,8 @@ def _parser() -> argparse.ArgumentParser:
         "inputs",
         nargs="+",
         type=Path,
-        metavar="IMAGE-OR-FOLDER",
-        help=f"folders are searched for {' '.join(SUFFIXES)}",
+        metavar="IMAGE-VIDEO-OR-FOLDER",
+        help=f"folders are searched for {' '.join(SUFFIXES + VIDEO_SUFFIXES)}",
     )
     depth.add_argument(
         "--checkpoint", required=True, type=Path, metavar="FILE", help="the depth model"
@@ -149,6 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     depth.add_argument("--format", choices=FORMATS, help="of the results (default: png16)")
     depth.add_argument("--colormap", choices=COLORMAPS, help="RGB pictures; implies png8")
+    depth.add_argument("--steady", action="store_true", help="videos without flicker; implies png8")
     depth.add_argument(
         "--device", choices=DEVICES, default="auto", help="where to compute (default: the fastest)"
     )
@@ -211,33 +219,50 @@ def _pixels(text: str) -> int:
 
 def run_depth(arguments: argparse.Namespace) -> int:
     """``dpt-depth depth``: an exit status."""
-    form, output = _format(arguments), arguments.output
-    jobs, skips = plan(arguments.inputs, output, FORMATS[form])
-    todo = [job for job in jobs if arguments.overwrite or not job.target.exists()]
+    name, output = _format(arguments), arguments.output
+    jobs, skips = plan(arguments.inputs, output, FORMATS[name])
+    todo = [job for job in jobs if arguments.overwrite or not _is_done(job)]
     for skip in skips:
         _report(skip)
-    written, seconds = 0, 0.0
+    written, there, seconds = 0, len(jobs) - len(todo), 0.0
     if todo:
-        model = _load(arguments)
-        _make_folder(output)
+        from .batch import Estimator, Form, results
+
+        form = Form(name, FORMATS[name], arguments.colormap, arguments.steady)
+
+        @cache
+        def model() -> "DepthModel":
+            loaded = _load(arguments)
+            _make_folder(output)
+            return loaded
+
+        estimate = Estimator(model, arguments.resolution, arguments.fov)
         start = time.perf_counter()
         with _progress(todo) as bar:
-            for source, target in bar:
+            for job in todo:
                 try:
-                    depth = _estimate(model, source, arguments.resolution, arguments.fov)
-                except FileError as error:
-                    skips.append(Skip(source, str(error)))
+                    for target, content in results(job, form, estimate, arguments.overwrite):
+                        if content is None:
+                            there += 1
+                        else:
+                            # An error here ends the run: the disk is full, or the folder is
+                            # protected.
+                            write_atomically(target, content)
+                            written += 1
+                        bar.update()
+                except SourceError as error:
+                    skips.append(Skip(job.source, str(error)))
                     _report(skips[-1])
-                    continue
-                # An error here ends the run: the disk is full, or the folder is protected.
-                write_atomically(target, _encode(depth, form, arguments.colormap))
-                written += 1
         seconds = time.perf_counter() - start
     pace = f" ({seconds / written:.2f} s per image)" if written else ""
-    there = len(jobs) - len(todo)
     hint = " (--overwrite makes them anew)" if there else ""
     _say(f"{written} written, {len(skips)} skipped, {there} already there{hint}: {output}{pace}")
     return SKIPPED if skips else OK
+
+
+def _is_done(job: Job) -> bool:
+    # How many frames a video has is known when it has been read.
+    return not job.is_video and job.target.exists()
 
 
 def run_inspect(arguments: argparse.Namespace) -> int:
@@ -266,11 +291,13 @@ def _make_folder(path: Path) -> None:
 
 
 def _format(arguments: argparse.Namespace) -> str:
-    if arguments.colormap is None:
+    makes_png8 = {"--colormap": arguments.colormap is not None, "--steady": arguments.steady}
+    option = next((name for name, is_given in makes_png8.items() if is_given), None)
+    if option is None:
         return arguments.format or "png16"
     if arguments.format not in (None, "png8"):
         raise CommandError(
-            f"--colormap makes png8 pictures and --format asks for {arguments.format}; leave "
+            f"{option} makes png8 pictures and --format asks for {arguments.format}; leave "
             "one of the two out."
         )
     return "png8"
@@ -311,55 +338,24 @@ def _device(name: str) -> str:
     return name
 
 
-def _estimate(
-    model: "DepthModel", source: Path, resolution: int | None, fov: float | None
-) -> "Depth":
-    """The depth of one image.
-
-    Raises:
-        FileError: this image gives none; the message is the reason alone.
-    """
-    import torch
-
-    from .depth.model import is_out_of_memory
-
-    image = torch.from_numpy(read_image(source)).permute(2, 0, 1).unsqueeze(0)
-    try:
-        depth = model.infer(image, resolution, fov=fov)
-    except RuntimeError as error:
-        if not is_out_of_memory(error):
-            raise
-        raise FileError("not enough memory; a smaller --resolution needs less") from error
-    if not torch.isfinite(depth.values).all():
-        raise FileError(
-            "the model gives NaN or infinite depth; --precision float32 may help, or else the "
-            "checkpoint is damaged"
-        )
-    return depth
-
-
-def _encode(depth: "Depth", form: str, colormap: str | None) -> bytes:
-    """The content of the file for one depth map."""
-    import torch
-
-    from .render import colorize, control_image
-
-    if form == "npy":
-        return encode_npy(depth.values[0].numpy())
-    if form == "png16":
-        return encode_png16(depth.values[0].numpy(), depth.kind)
-    picture = control_image(depth)
-    if colormap is not None:
-        picture = colorize(picture, colormap)
-    return encode_png(torch.round(picture[0] * 255).to(torch.uint8).numpy())
-
-
-def _progress(jobs: Sequence[Job]) -> "tqdm[Job]":
-    """The jobs, with a bar on stderr where somebody watches and there is something to see."""
+def _progress(jobs: Sequence[Job]) -> "tqdm[NoReturn]":
+    """A bar on stderr where somebody watches and there is something to see."""
     from tqdm import tqdm
 
-    is_quiet = len(jobs) < 2 or not sys.stderr.isatty()
-    return tqdm(jobs, unit="image", file=sys.stderr, disable=is_quiet)
+    is_quiet = not sys.stderr.isatty() or (len(jobs) < 2 and not jobs[0].is_video)
+    counts = [0] if is_quiet else [_pictures_in(job) for job in jobs]
+    total = None if 0 in counts else sum(counts)
+    return tqdm(total=total, unit="image", file=sys.stderr, disable=is_quiet)
+
+
+def _pictures_in(job: Job) -> int:
+    """Results to expect, for the bar alone: 0 where a video does not say or cannot be read."""
+    from .videos import count_frames
+
+    try:
+        return count_frames(job.source) if job.is_video else 1
+    except SourceError:
+        return 0
 
 
 def _report(skip: Skip) -> None:

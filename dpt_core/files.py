@@ -1,4 +1,4 @@
-"""Pictures in, depth files out: which files, what they are read to, how they are written."""
+"""Pictures and videos in, depth files out: which files, what is read, how results are written."""
 
 import io
 import os
@@ -30,6 +30,8 @@ SUFFIXES = (
     ".tiff",
     ".webp",
 )
+# What is taken for a video, in a folder or named itself.
+VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
 DEEPEST = 65535  # the largest value of a 16-bit picture
 MILLIMETRE = 0.001
 
@@ -38,11 +40,24 @@ class FileError(ValueError):
     """A file cannot be read, written or named; the message is for the person who gave it."""
 
 
+class SourceError(FileError):
+    """An image or a video gives no depth, and others may; the message is the reason alone."""
+
+
 class Job(NamedTuple):
-    """An image and the file that its depth goes to."""
+    """An image and the file that its depth goes to; or a video, and the folder."""
 
     source: Path
     target: Path
+
+    @property
+    def is_video(self) -> bool:
+        """By the name: a file that Pillow reads may be called anything else."""
+        return _is_video(self.source)
+
+
+def _is_video(path: Path) -> bool:
+    return path.suffix.lower() in VIDEO_SUFFIXES
 
 
 class Skip(NamedTuple):
@@ -53,16 +68,17 @@ class Skip(NamedTuple):
 
 
 def plan(inputs: Sequence[Path], output: Path, suffix: str) -> tuple[list[Job], list[Skip]]:
-    """Which images become which files.
+    """Which images become which files, and which videos which folders.
 
     Folders are searched with their sub-folders, in the order of the names; hidden files and
     the output folder are left out. Below `output` a result has its image's place in the
     folder that was searched, and its name with `suffix`. Images that differ in their
     extensions alone keep them: photo.jpg and photo.webp become photo.jpg.png and
-    photo.webp.png.
+    photo.webp.png. A video's results are the files of a folder that has its name.
 
     Raises:
-        FileError: two images would still become one file, or a result would replace an image.
+        FileError: two images would still become one file, a result would replace an image, or
+            a video's results would go among other files of the plan.
     """
     jobs: dict[tuple[Path, Path], Job] = {}  # an image may be named twice, in two ways
     skips: list[Skip] = []
@@ -76,7 +92,7 @@ def plan(inputs: Sequence[Path], output: Path, suffix: str) -> tuple[list[Job], 
                 )
             found = _search(given, output, skips)
             if not found:
-                skips.append(Skip(given, "no images in this folder"))
+                skips.append(Skip(given, "no images or videos in this folder"))
         elif given.is_file():
             found = [given]
         else:
@@ -84,9 +100,13 @@ def plan(inputs: Sequence[Path], output: Path, suffix: str) -> tuple[list[Job], 
             continue
         for source in found:
             place = source.relative_to(given).parent if given.is_dir() else Path()
-            target = output / place / (source.stem + suffix)
+            target = output / place / (source.stem + _ending(source, suffix))
             jobs.setdefault((source.resolve(), target), Job(source, target))
     return _tell_apart(list(jobs.values()), suffix), skips
+
+
+def _ending(source: Path, suffix: str) -> str:
+    return "" if _is_video(source) else suffix
 
 
 def _search(folder: Path, output: Path, skips: list[Skip]) -> list[Path]:
@@ -100,7 +120,7 @@ def _search(folder: Path, output: Path, skips: list[Skip]) -> list[Path]:
         found += [
             here / file
             for file in sorted(files)
-            if not file.startswith(".") and Path(file).suffix.lower() in SUFFIXES
+            if not file.startswith(".") and Path(file).suffix.lower() in SUFFIXES + VIDEO_SUFFIXES
         ]
     return found
 
@@ -112,13 +132,14 @@ def _noting(skips: list[Skip]) -> Callable[[OSError], None]:
 def _tell_apart(jobs: list[Job], suffix: str) -> list[Job]:
     shared = Counter(_key(job.target) for job in jobs)
     jobs = [
-        job._replace(target=job.target.with_name(job.source.name + suffix))
+        job._replace(target=job.target.with_name(job.source.name + _ending(job.source, suffix)))
         if shared[_key(job.target)] > 1
         else job
         for job in jobs
     ]
     sources = {job.source.resolve() for job in jobs}
     first: dict[str, Path] = {}
+    _check_video_folders(jobs)
     for source, target in jobs:
         if target.resolve() in sources:
             raise FileError(
@@ -134,6 +155,22 @@ def _tell_apart(jobs: list[Job], suffix: str) -> list[Job]:
     return jobs
 
 
+def _check_video_folders(jobs: list[Job]) -> None:
+    """Refuse files of the plan in the folders that videos' results are to fill."""
+    videos = {_key(job.target.resolve()): job for job in jobs if job.is_video}
+    if not videos:
+        return
+    for job in jobs:
+        for path in (job.source.resolve(), job.target.resolve()):
+            for parent in path.parents:
+                video = videos.get(_key(parent))
+                if video is not None:
+                    raise FileError(
+                        f"The frames of {video.source} and {job.source} would both be in "
+                        f"{video.target}. Use one --output folder for each."
+                    )
+
+
 def _key(path: Path) -> str:
     # Photo.png and photo.png are one file on many systems.
     return str(path).casefold()
@@ -143,7 +180,7 @@ def read_image(path: Path) -> np.ndarray:
     """The first picture of a file, upright: H×W×3 float32 RGB in [0, 1]. Alpha is dropped.
 
     Raises:
-        FileError: the file is no picture, or a damaged one; the message is the reason alone.
+        SourceError: the file is no picture, or a damaged one; the message is the reason alone.
     """
     try:
         with warnings.catch_warnings():
@@ -151,14 +188,14 @@ def read_image(path: Path) -> np.ndarray:
             warnings.simplefilter("ignore")
             with Image.open(path) as image:
                 return _to_rgb(ImageOps.exif_transpose(image))
-    except FileError:
+    except SourceError:
         raise
     except UnidentifiedImageError as error:
         is_empty = path.stat().st_size == 0
-        raise FileError("the file is empty" if is_empty else "not a readable image") from error
+        raise SourceError("the file is empty" if is_empty else "not a readable image") from error
     except Exception as error:  # Pillow's many formats fail in as many ways
         reason = error.strerror if isinstance(error, OSError) else None
-        raise FileError(reason or _one_line(error)) from error
+        raise SourceError(reason or _one_line(error)) from error
 
 
 def _to_rgb(image: Image.Image) -> np.ndarray:
@@ -167,7 +204,7 @@ def _to_rgb(image: Image.Image) -> np.ndarray:
         largest = 1 if image.mode == "F" else DEEPEST
         grey = np.asarray(image).astype(np.float32) / largest
         if not (grey.min() >= 0 and grey.max() <= 1):
-            raise FileError(f"its values are not within 0 to {largest}")
+            raise SourceError(f"its values are not within 0 to {largest}")
         return np.repeat(grey[:, :, None], 3, axis=2)
     return np.asarray(image.convert("RGB")).astype(np.float32) / 255
 
