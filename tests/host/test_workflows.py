@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.torch import load_file
 
 FOLDER = Path(__file__).parents[2] / "example_workflows"
 MISSING = ("CheckpointLoaderSimple", "ControlNetLoader")  # weights of many gigabytes
@@ -81,6 +82,14 @@ def checkpoint(server, write_depth_anything: Callable[..., Path]) -> None:
 
 
 @pytest.fixture
+def sam(server, fixtures: Path, save: Callable[..., Path]) -> None:
+    path = server.base / "models/sams/sam_vit_b_01ec64.pth"
+    if not path.exists():
+        stored = load_file(fixtures / "sam/tiny.safetensors")
+        save({key[3:]: t.float() for key, t in stored.items() if key.startswith("sd.")}, path)
+
+
+@pytest.fixture
 def example(server) -> None:
     """The image that the templates start with, and a short video."""
     small = (255 * np.random.default_rng(1).random((6, 9, 3))).astype(np.uint8)
@@ -105,8 +114,20 @@ def run(server: Any, name: str, **changes: Any) -> tuple[dict[str, Any], dict[st
 
 
 def preview(server: Any, entry: dict[str, Any], number: str) -> np.ndarray:
-    saved = entry["outputs"][number]["images"][0]
-    return np.asarray(Image.open(server.base / "temp" / saved["filename"]))
+    return previews(server, entry, number)[0]
+
+
+def previews(server: Any, entry: dict[str, Any], number: str) -> list[np.ndarray]:
+    """The pictures that a preview node shows."""
+    saved = entry["outputs"][number]["images"]
+    return [np.asarray(Image.open(server.base / "temp" / one["filename"])) for one in saved]
+
+
+def test_a_controlnet_map(server, checkpoint, example):
+    entry, numbers = run(server, "depth_anything_controlnet_map")
+    picture = preview(server, entry, numbers["PreviewImage"])
+    assert picture.shape == (126, 180, 3)
+    assert (picture.min(), picture.max()) == (0, 255)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +190,47 @@ def test_a_mesh(server, checkpoint, example):
     assert preview(server, entry, numbers["PreviewImage"]).shape == (126, 180, 3)
 
 
+def test_stages(server, checkpoint, example):
+    entry, numbers = run(server, "visualize_stages")
+    sheet = preview(server, entry, numbers["PreviewImage"])
+    assert sheet.shape[1] > 3 * 360  # several pictures side by side
+    assert sheet.std() > 10
+    assert entry["outputs"][numbers["DPTVisualizeStages"]]["dpt_stages"]  # the explorer's data
+
+
+def test_points_to_a_mask(server, sam, example):
+    points = {"points": [{"x": 90, "y": 60, "label": 1}], "boxes": []}
+    entry, numbers = run(
+        server, "segment_points_to_mask", DPTSegment={"prompts": json.dumps(points)}
+    )
+    for kind in ("PreviewImage", "MaskPreview"):
+        assert preview(server, entry, numbers[kind]).shape[:2] == (126, 180)
+
+
+def test_the_points_workflow_runs_before_anything_is_marked(server, sam, example):
+    entry, numbers = run(server, "segment_points_to_mask")
+    assert not preview(server, entry, numbers["MaskPreview"])[..., :3].any()
+
+
+def test_depth_layers_to_masks(server, checkpoint, sam, example):
+    name = "depth_layers_to_masks"
+    entry, numbers = run(server, name)
+    workflow = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    graph = to_graph(workflow, server)
+    sources = {
+        graph[graph[number]["inputs"]["mask"][0]]["class_type"]: previews(server, entry, number)
+        for number, node in graph.items()
+        if node["class_type"] == "MaskPreview"
+    }
+    assert len(sources["DPTSegmentByDepth"]) == 3  # one a layer
+    (by_depth,) = sources["DPTDepthMask"]
+    assert by_depth.shape[:2] == (126, 180)
+    assert by_depth.max() == 255
+    assert preview(server, entry, numbers["PreviewImage"]).shape[:2] == (126, 180)
+
+
 def test_every_workflow_is_offered_as_a_template(server):
     offered = server.get_json("/workflow_templates")
     names = next(iter(names for pack, names in offered.items() if "dpt" in pack.lower()))
     assert {path.stem for path in FOLDER.glob("*.json")} == set(names)
+    assert {path.stem for path in FOLDER.glob("*.jpg")} == set(names)
