@@ -587,9 +587,10 @@ class TestReading:
     @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "YCbCr"])
     def test_every_mode_becomes_rgb(self, mode, tmp_path):
         suffix = ".tif" if mode in ("CMYK", "YCbCr") else ".png"
-        Image.new("RGB", (3, 2), "white").convert(mode).save(tmp_path / f"image{suffix}")
+        # Even sides: some versions of Pillow cannot read an odd YCbCr picture that they wrote.
+        Image.new("RGB", (4, 2), "white").convert(mode).save(tmp_path / f"image{suffix}")
         image = files.read_image(tmp_path / f"image{suffix}")
-        assert (image.shape, image.dtype) == ((2, 3, 3), np.float32)
+        assert (image.shape, image.dtype) == ((2, 4, 3), np.float32)
         np.testing.assert_array_equal(image, 1)
 
     def test_palette_and_alpha_keep_the_colours(self, tmp_path):
