@@ -5,6 +5,7 @@ from comfy_api.latest import io  # pyright: ignore[reportMissingImports]
 from torch import Tensor
 
 from ..dpt_core import Depth, DepthModel
+from ..dpt_core.depth.detail import Detail, infer_detail
 from ..dpt_core.depth.images import network_size
 from ..dpt_core.depth.model import auto_chunk
 from ..dpt_core.render import control_image
@@ -84,6 +85,16 @@ class EstimateDepth(io.ComfyNode):
                         "give metres, and 3D nodes use it."
                     ),
                 ),
+                io.Boolean.Input(
+                    "flip_average",
+                    default=False,
+                    optional=True,
+                    advanced=True,
+                    tooltip=(
+                        "Average with the mirrored image's depth: steadier, twice the time. "
+                        "Images are computed one at a time."
+                    ),
+                ),
             ],
             outputs=[
                 DptDepth.Output(
@@ -111,6 +122,7 @@ class EstimateDepth(io.ComfyNode):
         resolution: int,
         batch_size: int,
         fov: float = 0.0,
+        flip_average: bool = False,
     ) -> io.NodeOutput:
         """Compute in chunks, with progress, until done or interrupted."""
         images = channels_first(image)
@@ -119,10 +131,20 @@ class EstimateDepth(io.ComfyNode):
         size = (images.shape[-2], images.shape[-1])
         inside = network_size(size, core.config.image, resolution or None)
         room = working_room(core.config, size, inside, core.dtype.itemsize)
+        if flip_average:
+            batch_size = 1
         chunk = batch_size or host.fitting_chunk(model, auto_chunk(core.device, inside), room)
         chunk = min(chunk, max(len(images), 1))
         with host.on_device(model, room.of(chunk)):
-            depth = core.infer(images, resolution or None, chunk, progress, fov or None)
+            if flip_average:
+
+                def infer(one: Tensor) -> Depth:
+                    host.stop_if_interrupted()
+                    return core.infer(one, resolution or None, chunk, fov=fov or None)
+
+                depth = infer_detail(infer, images, Detail(flip=True), progress=progress)
+            else:
+                depth = core.infer(images, resolution or None, chunk, progress, fov or None)
         return io.NodeOutput(depth, to_picture(depth, core))
 
 

@@ -66,6 +66,7 @@ def replacements() -> list[Any]:
             {"new_id": "resolution", "set_value": 0},
             {"new_id": "batch_size", "set_value": 0},
             {"new_id": "fov", "set_value": 0.0},
+            {"new_id": "flip_average", "set_value": False},
         ],
         output_mapping=[{"new_idx": 1, "old_idx": 0}],
     )

@@ -1,5 +1,8 @@
 """Estimate Depth with Detail, in this process."""
 
+from typing import Any
+
+import pytest
 import torch
 
 import dpt_core
@@ -43,9 +46,41 @@ def test_the_node_gives_what_the_library_gives(host, load, tiny, tmp_path):
     assert torch.equal(picture[..., 0], control_image(dpt_core.Depth(*depth)))
 
 
+@pytest.mark.parametrize("node", ["DPTEstimateDepth", "DPTEstimateDetail"])
+def test_flip_average_cancels_what_depends_on_the_side(host, load, tiny, node, monkeypatch):
+    model = load(tiny).result[0]
+    images = torch.cat([photograph(), photograph().flip(1)])
+    slope = 0.05 * torch.linspace(-1, 1, images.shape[2])
+
+    def leaning(self: Any, part: torch.Tensor, *rest: Any, **options: Any) -> dpt_core.Depth:
+        return dpt_core.Depth(part.mean(1) + slope, "inverse")
+
+    monkeypatch.setattr(type(model.model), "infer", leaning)
+    inputs = {"model": model, "image": images, "resolution": 0}
+    inputs |= {"batch_size": 0} if node == "DPTEstimateDepth" else {**DEFAULTS, "tiles": 1}
+    truth = images[..., :3].mean(-1)
+    errors = [
+        (host.run(node, **{**inputs, "flip_average": flip}).result[0].values - truth).std()
+        for flip in (False, True)
+    ]
+    assert errors[0] > 0.02
+    assert errors[1] < 0.5 * errors[0]
+
+
 def test_one_tile_is_estimate_depth(host, load, tiny):
     model = load(tiny).result[0]
     inputs = {"model": model, "image": photograph()}
     detail = host.run("DPTEstimateDetail", **inputs, **{**DEFAULTS, "tiles": 1}).result[0]
     plain = host.run("DPTEstimateDepth", **inputs, resolution=56, batch_size=0).result[0]
     assert torch.equal(detail.values, plain.values)
+
+
+def test_flip_average_keeps_the_camera(host, load, tiny):
+    inputs = {"model": load(tiny).result[0], "image": photograph().expand(2, -1, -1, -1)}
+    inputs |= {"resolution": 56, "batch_size": 0, "fov": 90.0}
+    plain, flipped = (
+        host.run("DPTEstimateDepth", **inputs, flip_average=flip).result[0]
+        for flip in (False, True)
+    )
+    assert torch.equal(flipped.intrinsics, plain.intrinsics)
+    assert flipped.checkpoint == tiny
