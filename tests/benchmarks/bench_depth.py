@@ -29,7 +29,7 @@ def compare(name: str, batch: int, rounds: int) -> dict[str, object]:
     lines = [
         f"{name}, batch {batch}",
         *(f"  {timing.row(who, seconds)}" for who, seconds in times.items()),
-        f"  {'transformers / ours':<28}{ratio:>9.2f} ×   (results differ by {difference:.0e} of the spread)",
+        f"  {'transformers / ours':<28}{ratio:>9.2f} ×   (results differ by {difference:.0e} σ)",
     ]
     sys.stdout.write("\n".join(lines) + "\n")
     return {"seconds": times, "ratio": ratio, "batch": batch, "difference": difference}
