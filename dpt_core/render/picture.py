@@ -253,11 +253,17 @@ def _limits(frames: _Frames, span: Range, kind: Kind) -> list[Limits]:
         case WholeBatch(low, high):
             limits = [Limits(*_batch_extremes(frames, low, high))] * count
         case Steady(window):
-            samples, ends = [], []
-            for values, valid in frames.look_through():
+            samples: list[Tensor] = []
+            ends = []
+            for number, (values, valid) in enumerate(frames.look_through()):
                 ends.append(extremes(_known((values, valid))))
                 known = values if valid is None else torch.where(valid, values, torch.nan)
-                samples.append(sample(known))
+                one = sample(known)
+                if not samples:
+                    # All at once: small blocks that stay, between the large ones of the frames,
+                    # would keep the allocator from using those again.
+                    samples = list(one.new_empty(count, len(one)))
+                samples[number].copy_(one)
             limits = steady_limits(samples, ends, window)
     if not any(one.high > one.low for one in limits):
         raise ValueError(
