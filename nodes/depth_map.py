@@ -9,7 +9,7 @@ from ..dpt_core.render import Target, render
 from ..dpt_core.render.sizes import resize
 from . import host
 from .estimate_depth import EstimateDepth
-from .load_checkpoint import NO_FILES
+from .load_checkpoint import NO_FILES, file_state, say_gone
 
 NETWORK_SIDE = 0  # what the model was trained for
 
@@ -77,20 +77,13 @@ class DepthMap(io.ComfyNode):
         """Take a bare file name for a file in a subfolder too; None is a linked input."""
         if checkpoint is None or find(checkpoint) is not None:
             return True
-        return (
-            f"There is no {checkpoint} in the model folders. Put it into {host.own_folder()}, or "
-            "choose another checkpoint."
-        )
+        return say_gone(checkpoint, "depth model", host.own_folder())
 
     @classmethod
     def fingerprint_inputs(cls, checkpoint: str | None, **_: object) -> tuple[int, int] | None:
         """Run again when the file has changed."""
         name = find(checkpoint) if checkpoint is not None else None
-        path = host.find_checkpoint(name) if name is not None else None
-        if path is None:
-            return None
-        status = path.stat()
-        return status.st_mtime_ns, status.st_size
+        return file_state(host.find_checkpoint(name)) if name is not None else None
 
     @classmethod
     def execute(
@@ -99,7 +92,7 @@ class DepthMap(io.ComfyNode):
         """The picture is stretched at the image's size, then brought to its own."""
         path = host.find_checkpoint(find(checkpoint) or checkpoint)
         if path is None:
-            raise ValueError(f"There is no {checkpoint} in the model folders.")
+            raise ValueError(say_gone(checkpoint, "depth model", host.own_folder()))
         model = host.load_model(path, "auto", None, None)
         depth = EstimateDepth.execute(model, image, model_resolution, 0).result[0]
         height, width = depth.values.shape[-2:]
