@@ -168,9 +168,11 @@ def load_model(
     Raises:
         CheckpointError: the file cannot be used.
     """
-    facts = inspect(path, variant=variant, max_depth=max_depth)
-    supported = AUTO_DTYPES_WIDE if has_relative_positions(facts.config) else AUTO_DTYPES
-    dtype = PRECISIONS.get(precision) or _auto_dtype(facts, supported)
+    dtype = PRECISIONS.get(precision)
+    if dtype is None:
+        facts = inspect(path, variant=variant, max_depth=max_depth)
+        supported = AUTO_DTYPES_WIDE if has_relative_positions(facts.config) else AUTO_DTYPES
+        dtype = _auto_dtype(facts, supported)
     model = load(
         path,
         variant=variant,
@@ -192,9 +194,8 @@ def load_sam_model(path: Path, precision: str) -> HostedSam:
     Raises:
         CheckpointError: the file cannot be used.
     """
-    facts = inspect_sam(path)
     # Relative positions, as in BEiT; and masks need no finer steps than bfloat16 has.
-    dtype = PRECISIONS.get(precision) or _auto_dtype(facts, AUTO_DTYPES_WIDE)
+    dtype = PRECISIONS.get(precision) or _auto_dtype(inspect_sam(path), AUTO_DTYPES_WIDE)
     offload = management.unet_offload_device()
     return _hand_over(load_sam(path, dtype=dtype, device=offload, ops=comfy.ops.manual_cast))
 
