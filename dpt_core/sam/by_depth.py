@@ -89,7 +89,8 @@ def layer_prompts(depth: Depth, layers: int = 3, least_area: float = 0.005) -> l
 
     Args:
         depth: B×H×W, raw.
-        layers: how many, from 2 to 16.
+        layers: how many, from 2 to 16; an image with fewer distinct depths has fewer, from
+            the nearest on.
         least_area: regions of a smaller share of the image are left out.
 
     Returns:
@@ -162,6 +163,7 @@ def _cut(near: NDArray[np.float32], usable: NDArray[np.bool_], layers: int) -> l
 
     The cuts are the best there are for a histogram (Fisher, 1958): of all ways to cut it
     into that many pieces this has the least sum of squared distances to the pieces' means.
+    No piece is empty, so there are fewer where fewer depths can be told apart.
     """
     if not usable.any():
         return []
@@ -170,23 +172,24 @@ def _cut(near: NDArray[np.float32], usable: NDArray[np.bool_], layers: int) -> l
         return []
     bins = ((high - near.clip(low, high)) / (high - low) * (BINS - 1)).round().astype(np.intp)
     counts = np.bincount(bins[usable], minlength=BINS).astype(float)
-    place = np.arange(BINS)
+    place = np.flatnonzero(counts)
     total, first, second = (
-        np.concatenate([[0], np.cumsum(counts * power)]) for power in (1, place, place**2)
+        np.concatenate([[0], np.cumsum(counts[place] * place**power)]) for power in (0, 1, 2)
     )
+    # cost[i, j] of the piece from the i-th place up to the j-th, which is not in it.
     weight = np.maximum(total - total[:, None], 1e-9)
     cost = (second - second[:, None]) - (first - first[:, None]) ** 2 / weight
-    cost = np.where(np.tri(BINS + 1, k=-1, dtype=bool), np.inf, cost)
+    cost = np.where(np.tri(len(place) + 1, dtype=bool), np.inf, cost)
     best, starts = cost[0], []
-    for _ in range(layers - 1):
+    for _ in range(min(layers, len(place)) - 1):
         candidates = best[:, None] + cost
         starts.append(candidates.argmin(axis=0))
         best = candidates.min(axis=0)
-    edges = [BINS]
+    edges = [len(place)]
     for start in reversed(starts):
         edges.insert(0, int(start[edges[0]]))
-    edges.insert(0, 0)
-    return [usable & (bins >= start) & (bins < end) for start, end in pairwise(edges)]
+    borders = [0, *(int(place[edge]) for edge in edges[:-1]), BINS]
+    return [usable & (bins >= start) & (bins < end) for start, end in pairwise(borders)]
 
 
 def _thickest(mask: NDArray[np.bool_]) -> tuple[int, int]:

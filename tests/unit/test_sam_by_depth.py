@@ -103,6 +103,14 @@ def test_metres_and_pixels_without_depth() -> None:
     assert prompts.boxes[1, 0] >= 50
 
 
+@pytest.mark.parametrize("layers", [3, 4, 16])
+def test_more_layers_than_depths_fill_the_nearest_ones(layers: int) -> None:
+    (prompts,) = layer_prompts(Depth(scene(), "inverse"), layers)
+    assert prompts.layers.tolist() == [0, 1, 2]
+    for (x, y), expected in zip(prompts.points[:, 0].tolist(), (9, 4, 1), strict=True):
+        assert scene()[0, round(y), round(x)] == expected
+
+
 def test_an_even_depth_has_no_objects() -> None:
     for values in (torch.ones(2, 8, 8), torch.full((2, 8, 8), float("nan"))):
         for prompts in layer_prompts(Depth(values, "inverse"), 4):
