@@ -1,7 +1,5 @@
 """Render Depth, in this process and in a real server."""
 
-import struct
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -137,32 +135,6 @@ def save_clip(server: Any, frames: int, name: str) -> torch.Tensor:
     return torch.from_numpy(np.stack([np.asarray(frame) for frame in clip])).movedim(-1, 1) / 255
 
 
-def read_png16(path: Path) -> np.ndarray:
-    """H×W×C of a 16-bit PNG, which Pillow would cut to 8 bits; see the PNG specification, 9."""
-    data, at, compressed = path.read_bytes(), 8, b""
-    width, height, bits, kind = struct.unpack(">IIBB", data[16:26])
-    assert bits == 16
-    while at < len(data):
-        (length,) = struct.unpack(">I", data[at : at + 4])
-        if data[at + 4 : at + 8] == b"IDAT":
-            compressed += data[at + 8 : at + 8 + length]
-        at += 12 + length
-    channels = {0: 1, 2: 3}[kind]
-    pixel = 2 * channels
-    raw = zlib.decompress(compressed)
-    rows = np.frombuffer(raw, np.uint8).reshape(height, 1 + width * pixel).astype(int)
-    out = np.zeros((height + 1, (width + 1) * pixel), int)  # a row above, a pixel to the left
-    for y, (method, *row) in enumerate(rows.tolist(), start=1):
-        above, line = out[y - 1], out[y]
-        for x, value in enumerate(row, start=pixel):
-            a, b, c = int(line[x - pixel]), int(above[x]), int(above[x - pixel])
-            distances = (abs(b - c), abs(a - c), abs(a + b - 2 * c))
-            paeth = (a, b, c)[distances.index(min(distances))]
-            line[x] = (value + (0, a, b, (a + b) // 2, paeth)[method]) % 256
-    high, low = out[1:, pixel::2], out[1:, pixel + 1 :: 2]
-    return (256 * high + low).reshape(height, width, channels)
-
-
 def graph(image: str, save: dict[str, Any], **render: Any) -> dict[str, Any]:
     loader = {"checkpoint": CHECKPOINT, "precision": "auto", "variant": "auto", "max_depth": 0.0}
     settings = {name: value for name, value in DEFAULTS.items() if name not in ("range", "size")}
@@ -180,23 +152,6 @@ def graph(image: str, save: dict[str, Any], **render: Any) -> dict[str, Any]:
             "inputs": {"images": ["4", 0], "filename_prefix": "render", **save},
         },
     }
-
-
-def test_sixteen_bits_reach_the_file(server, checkpoint):
-    images = save_clip(server, 1, "still.png")
-    save = {"format": "png", "format.bit_depth": "16-bit", "format.input_color_space": "sRGB"}
-    entry = server.run(graph("still.png", save))
-    assert entry["status"]["status_str"] == "success", entry["status"]
-    (saved,) = entry["outputs"]["5"]["images"]
-    picture = read_png16(server.base / "output" / saved["filename"])
-    assert (picture == picture[..., :1]).all()  # grey
-    picture = picture[..., 0].astype(np.float64)
-
-    depth = dpt_core.load(checkpoint).infer(images)
-    expected = control_image(depth)[0].double().numpy() * 65535
-    assert len(np.unique(expected.round())) > 8000
-    assert np.abs(picture - expected).max() < 3
-    assert len(np.unique(picture)) > 0.98 * len(np.unique(expected.round()))
 
 
 def test_a_steady_video_and_a_second_rendering_from_the_cache(server, checkpoint):
