@@ -16,6 +16,7 @@ from torch import Tensor
 from ..geometry.align import check_mask
 from ..geometry.line import Line, fit_robust
 from ..render.normalise import NEAREST_METRES, nearness
+from .edges import follow_edges
 from .model import Depth, Progress
 
 COMPARED = 65_536  # pixels of a tile that decide its scale and shift
@@ -36,12 +37,15 @@ class Detail:
         overlap: share of a tile that it has in common with its neighbour, 0.05 to 0.5.
         flip: average with the mirrored image's depth.
         circular: sides that continue at the opposite one: panoramas, tileable textures.
+        edge_width: pixels; soft edges of the depth about as wide as this follow the image's
+            edges, see `follow_edges`. 0: not at all.
     """
 
     tiles: int = 1
     overlap: float = 0.25
     flip: bool = False
     circular: Circular = "off"
+    edge_width: int = 0
 
     def check(self) -> None:
         """Refuse what cannot be.
@@ -57,6 +61,8 @@ class Detail:
             raise ValueError(
                 f"circular is {self.circular!r}; it must be 'off', 'horizontal' or 'both'."
             )
+        if self.edge_width < 0:
+            raise ValueError(f"edge_width is {self.edge_width}; it must be 0 (off) or more.")
 
 
 class Box(NamedTuple):
@@ -122,6 +128,10 @@ def infer_detail(
             image = images[number : number + 1]
             anchor = whole._replace(values=_raw(near, whole).unsqueeze(0))
             _blend(near, anchor, infer, image, [box], [weight], detail.flip)
+        if detail.edge_width:
+            around = _wrap(near.view(1, 1, height, width), pad)[0, 0]
+            near = follow_edges(around, wrapped[0], detail.edge_width)
+            near = near[pad[0] : pad[0] + height, pad[1] : pad[1] + width]
         values[number] = _raw(near, whole)
         if whole.sky is not None:
             sky = torch.empty_like(values) if sky is None else sky
