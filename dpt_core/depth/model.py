@@ -22,7 +22,7 @@ class Depth(NamedTuple):
     """Raw depth.
 
     Attributes:
-        values: B×H×W float32 on the CPU.
+        values: B×H×W float32 on the CPU; float16 from `infer_half`.
         kind: ``"inverse"`` (larger is nearer; no unit, only known up to scale and shift),
             ``"metres"`` (larger is farther), or ``"distance"`` (the same without a unit).
         sky: B×H×W float32 on the CPU, where the model tells it: 0 is no sky, from 0.3 on it

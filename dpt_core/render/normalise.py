@@ -26,10 +26,9 @@ class Limits(NamedTuple):
 
 
 def nearness(depth: Depth) -> Tensor:
-    """Larger is nearer, for every kind: inverse depth as it is, 1/z of metres. B×H×W."""
-    if depth.kind == "inverse":
-        return depth.values
-    return depth.values.clamp(min=NEAREST_METRES).reciprocal()
+    """Larger is nearer, for every kind: inverse depth as it is, 1/z of metres. B×H×W float32."""
+    values = depth.values.float()
+    return values if depth.kind == "inverse" else values.clamp(min=NEAREST_METRES).reciprocal()
 
 
 def normalise(values: Tensor) -> Tensor:

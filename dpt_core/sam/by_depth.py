@@ -74,7 +74,7 @@ def depth_mask(
     if unit == "percentile" and not (near >= 0 and far <= 100):
         raise ValueError(f"near is {near:g} and far {far:g}; percentiles are from 0 to 100.")
     valid = _valid(depth)
-    places = depth.values if unit == "metres" else _percentiles(-nearness(depth), valid)
+    places = depth.values.float() if unit == "metres" else _percentiles(-nearness(depth), valid)
     beyond = torch.maximum(near - places, places - far).clamp(min=0)
     mask = (1 - beyond / soft).clamp(min=0) if soft > 0 else (beyond == 0).float()
     return torch.where(valid, mask, 0.0)
