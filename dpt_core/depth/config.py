@@ -1,6 +1,6 @@
 """Everything that defines one depth model, in frozen dataclasses: all of it data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Kind = Literal["inverse", "metres", "distance"]
@@ -162,7 +162,8 @@ class ImageRule:
         multiple: sides are a multiple of this.
         fit: how the aspect is kept: ``"cover"``: both sides at least `side`; ``"closest"``:
             one side fits, the one that changes the scale least; ``"longest"``: the longest
-            side fits; ``"square"``: not kept, the network sees a square.
+            side fits; ``"square"``: not kept, the network only takes squares; ``"stretch"``:
+            not kept, though it takes any shape.
         shrink: how a photograph is made smaller.
         depth_resampling: of the depth on its way to the image's size.
         depth_corners: whether that aligns the corners.
@@ -172,10 +173,14 @@ class ImageRule:
     std: tuple[float, float, float]
     side: int
     multiple: int
-    fit: Literal["cover", "closest", "longest", "square"]
+    fit: Literal["cover", "closest", "longest", "square", "stretch"]
     depth_resampling: Literal["bilinear", "bicubic"]
     depth_corners: bool
     shrink: Literal["bicubic", "area"] = "bicubic"
+
+    def stretched(self) -> "ImageRule":
+        """The rule that stretches every image to a square of the same side."""
+        return self if self.fit == "square" else replace(self, fit="stretch")
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,9 @@ def network_size(size: Size, rule: ImageRule, side: int | None = None) -> Size:
         times = round(side / rule.multiple)
         side = rule.multiple * (1 if times <= 1 else times + times % 2)
         return side, side
+    if rule.fit == "stretch":
+        side = _snap(side, rule.multiple, rule.multiple)
+        return side, side
     height, width = size
     scales = (side / height, side / width)
     if rule.fit == "cover":

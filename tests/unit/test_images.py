@@ -45,11 +45,22 @@ def test_squares_are_the_trained_side_or_an_even_multiple(side: int | None, expe
     assert network_size((30, 5000), SQUARE, side) == (expected, expected)
 
 
-@pytest.mark.parametrize("fit", ["cover", "closest", "longest", "square"])
+def test_any_rule_can_stretch_to_a_square_of_its_side() -> None:
+    for rule, side in ((COVER, 518), (LONGEST, 504), (SQUARE, 256)):
+        assert network_size((300, 900), rule.stretched()) == (side, side)
+    assert network_size((300, 900), COVER.stretched(), 100) == (98, 98)
+    assert SQUARE.stretched() is SQUARE  # its windows have the last word on the side
+    shown = to_network(images(20, 60), COVER.stretched(), (28, 28))
+    assert shown.shape == (1, 3, 28, 28)
+
+
+@pytest.mark.parametrize("fit", ["cover", "closest", "longest", "square", "stretch"])
 @pytest.mark.parametrize("size", [(1, 1), (1, 4000), (4000, 1), (17, 999), (37, 41)])
 @pytest.mark.parametrize("side", [1, 13, 14, 100, None])
 def test_every_size_is_whole_patches(
-    fit: Literal["cover", "closest", "longest", "square"], size: tuple[int, int], side: int | None
+    fit: Literal["cover", "closest", "longest", "square", "stretch"],
+    size: tuple[int, int],
+    side: int | None,
 ) -> None:
     height, width = network_size(size, replace(COVER, fit=fit), side)
     assert height > 0
