@@ -4,14 +4,14 @@ from comfy_api.latest import io  # pyright: ignore[reportMissingImports]
 from torch import Tensor
 
 from ..dpt_core import Depth
-from ..dpt_core.depth.detail import Detail, infer_detail
+from ..dpt_core.depth.detail import Circular, Detail, infer_detail
 from ..dpt_core.depth.images import network_size
 from . import host
-from .estimate_depth import channels_first, to_picture
+from .estimate_depth import channels_first, fov_input, known_fov, to_picture
 from .memory import working_room
 from .types import DptDepth, DptModel
 
-CIRCULAR = {"off": "off", "left and right": "horizontal", "all sides": "both"}
+CIRCULAR: dict[str, Circular] = {"off": "off", "left and right": "horizontal", "all sides": "both"}
 
 
 class EstimateDetail(io.ComfyNode):
@@ -89,6 +89,20 @@ class EstimateDetail(io.ComfyNode):
                     optional=True,
                     tooltip="A painted region that the model looks at once more, closely.",
                 ),
+                fov_input(" Not for circular images."),
+                io.Int.Input(
+                    "edge_width",
+                    default=0,
+                    min=0,
+                    max=256,
+                    optional=True,
+                    advanced=True,
+                    tooltip=(
+                        "Draws soft edges of the depth, up to about so many pixels wide, to the "
+                        "sharp edges of the image (guided filter). Try 8 to 16 for large images "
+                        "in one pass. 0 is off."
+                    ),
+                ),
             ],
             outputs=[
                 DptDepth.Output(
@@ -112,9 +126,17 @@ class EstimateDetail(io.ComfyNode):
         resolution: int,
         overlap: float,
         mask: Tensor | None = None,
+        fov: float = 0.0,
+        edge_width: int = 0,
     ) -> io.NodeOutput:
         """Frame by frame, part by part; an interruption takes effect after a part."""
         images = channels_first(image)
+        angle = known_fov(fov)
+        if angle is not None and circular != "off":
+            raise ValueError(
+                f"A circular image has no field of view, and {fov:g} degrees was given. Set it to "
+                "0 or circular to off."
+            )
         progress = host.progress(len(images))
         core = model.model
         size = (images.shape[-2], images.shape[-1])
@@ -123,9 +145,10 @@ class EstimateDetail(io.ComfyNode):
 
         def infer(part: Tensor) -> Depth:
             host.stop_if_interrupted()
-            return core.infer(part, resolution or None, batch_size=1)
+            # A tile's own angle is smaller; but its scale is that of the whole anyway.
+            return core.infer(part, resolution or None, batch_size=1, fov=angle)
 
-        detail = Detail(tiles, overlap, flip_average, CIRCULAR[circular])  # pyright: ignore[reportArgumentType]
+        detail = Detail(tiles, overlap, flip_average, CIRCULAR[circular], edge_width)
         with host.on_device(model, room.of(1)):
             depth = infer_detail(infer, images, detail, mask, progress)
         return io.NodeOutput(depth, to_picture(depth, core))

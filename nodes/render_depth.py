@@ -14,15 +14,13 @@ from ..dpt_core.render import (
     Rendering,
     Steady,
     Style,
-    Target,
     WholeBatch,
     colorize,
-    pixel_perfect,
     render,
-    to_multiple,
 )
 from . import host
 from .choices import setting
+from .picture_size import size_input, to_target
 from .types import DptDepth
 
 STYLES: dict[str, Style] = {
@@ -101,34 +99,7 @@ class RenderDepth(io.ComfyNode):
                         "percentiles: ignores outliers. fixed: always the same two values."
                     ),
                 ),
-                io.DynamicCombo.Input(
-                    "size",
-                    options=[
-                        io.DynamicCombo.Option("as estimated", []),
-                        io.DynamicCombo.Option("exact", [_side("width"), _side("height"), _fit()]),
-                        io.DynamicCombo.Option(
-                            "multiple",
-                            [
-                                io.Int.Input(
-                                    "multiple",
-                                    default=64,
-                                    min=1,
-                                    max=1024,
-                                    tooltip="Each side goes to the nearest multiple of this.",
-                                )
-                            ],
-                        ),
-                        io.DynamicCombo.Option(
-                            "pixel perfect",
-                            [_side("width"), _side("height"), _outer()],
-                        ),
-                    ],
-                    tooltip=(
-                        "Size of the picture. exact: that of the image to generate. multiple: "
-                        "sides that a model can use. pixel perfect: one pixel for each of the "
-                        "image to generate, aspect kept."
-                    ),
-                ),
+                size_input("size", "as estimated", "Size of the picture."),
                 io.Combo.Input(
                     "colormap",
                     options=list(COLORMAPS),
@@ -180,7 +151,7 @@ class RenderDepth(io.ComfyNode):
         far: float,
     ) -> io.NodeOutput:
         """Render frame by frame into memory that is taken once."""
-        target = to_target(size, (depth.values.shape[-2], depth.values.shape[-1]))
+        target = to_target(size, "size", (depth.values.shape[-2], depth.values.shape[-1]))
         settings = Rendering(
             style=STYLES[style],
             range=to_range(range),
@@ -230,22 +201,6 @@ def to_range(choice: dict[str, Any]) -> Range:
     return EachImage()
 
 
-def to_target(choice: dict[str, Any], size: tuple[int, int]) -> Target | None:
-    """What the size widget says for depth of `size`; None: as it is."""
-    match choice["size"]:
-        case "exact":
-            fit = setting(choice, "size", "fit")
-            return Target(
-                (setting(choice, "size", "height"), setting(choice, "size", "width")), fit
-            )
-        case "multiple":
-            return Target(to_multiple(size, setting(choice, "size", "multiple")), "stretch")
-        case "pixel perfect":
-            wanted = (setting(choice, "size", "height"), setting(choice, "size", "width"))
-            return Target(pixel_perfect(size, wanted, setting(choice, "size", "outer")), "stretch")
-    return None
-
-
 def _window() -> io.Int.Input:
     return io.Int.Input(
         "window",
@@ -281,28 +236,6 @@ def _end(name: str, default: float) -> io.Float.Input:
             f"The {name} end: metres for a metric model (low is the nearest), raw inverse depth "
             "for a relative one."
         ),
-    )
-
-
-def _side(name: str) -> io.Int.Input:
-    return io.Int.Input(
-        name, default=1024, min=1, max=16384, tooltip=f"The {name} in pixels of the image."
-    )
-
-
-def _fit() -> io.Combo.Input:
-    return io.Combo.Input(
-        "fit",
-        options=["crop", "stretch"],
-        tooltip="crop keeps the aspect and cuts the sides off, as ComfyUI does with hints.",
-    )
-
-
-def _outer() -> io.Boolean.Input:
-    return io.Boolean.Input(
-        "outer",
-        default=False,
-        tooltip="Off: the map covers the image, which then crops it. On: it lies inside.",
     )
 
 

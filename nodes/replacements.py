@@ -67,6 +67,9 @@ def replacements() -> list[Any]:
             {"new_id": "batch_size", "set_value": 0},
             {"new_id": "fov", "set_value": 0.0},
             {"new_id": "flip_average", "set_value": False},
+            {"new_id": "aspect", "set_value": "keep"},
+            {"new_id": "picture_size", "set_value": "as the image"},
+            {"new_id": "raw_precision", "set_value": "float32"},
         ],
         output_mapping=[{"new_idx": 1, "old_idx": 0}],
     )

@@ -13,8 +13,8 @@ from torch import Tensor
 FILM_WIDTH = 36.0  # millimetres: focal lengths are given for a full frame
 
 
-def intrinsics_of_fov(fov: float, width: int, height: int) -> Tensor:
-    """3×3 float32 of a camera with a horizontal field of view of `fov` degrees, square pixels.
+def check_fov(fov: float) -> None:
+    """Refuse a field of view that no camera has.
 
     Raises:
         ValueError: the angle is not between 0 and 180 degrees.
@@ -23,6 +23,15 @@ def intrinsics_of_fov(fov: float, width: int, height: int) -> Tensor:
         raise ValueError(
             f"The field of view is {fov:g} degrees; it must be more than 0 and less than 180."
         )
+
+
+def intrinsics_of_fov(fov: float, width: int, height: int) -> Tensor:
+    """3×3 float32 of a camera with a horizontal field of view of `fov` degrees, square pixels.
+
+    Raises:
+        ValueError: the angle is not between 0 and 180 degrees.
+    """
+    check_fov(fov)
     fx = 0.5 / math.tan(math.radians(fov) / 2)
     return torch.tensor([[fx, 0.0, 0.5], [0.0, fx * width / height, 0.5], [0.0, 0.0, 1.0]])
 

@@ -3,7 +3,7 @@
 from .colormaps import COLORMAPS, colorize
 from .normalise import control_image, nearness, normalise
 from .picture import EachImage, Fixed, Frame, Range, Rendering, Steady, Style, WholeBatch, render
-from .sizes import Target, pixel_perfect, to_multiple
+from .sizes import Target, pixel_perfect, to_multiple, to_short_side
 
 __all__ = [
     "COLORMAPS",
@@ -23,4 +23,5 @@ __all__ = [
     "pixel_perfect",
     "render",
     "to_multiple",
+    "to_short_side",
 ]

@@ -39,6 +39,12 @@ def to_multiple(size: Size, multiple: int) -> Size:
     return height, width
 
 
+def to_short_side(size: Size, pixels: int) -> Size:
+    """The short side to so many pixels, the aspect kept: the `resolution` of preprocessors."""
+    scale = pixels / min(size)
+    return round(size[0] * scale), round(size[1] * scale)
+
+
 def resize(values: Tensor, target: Target) -> Tensor:
     """H×W float to the target's size: bilinear, with antialiasing where it gets smaller."""
     height, width = target.size
