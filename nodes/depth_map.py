@@ -5,17 +5,15 @@ from pathlib import PurePosixPath, PureWindowsPath
 from comfy_api.latest import io  # pyright: ignore[reportMissingImports]
 from torch import Tensor
 
-from ..dpt_core.render import Target, render
-from ..dpt_core.render.sizes import resize
 from . import host
-from .estimate_depth import EstimateDepth
+from .estimate_depth import SIZE, EstimateDepth
 from .load_checkpoint import NO_FILES, file_state, say_gone
 
 NETWORK_SIDE = 0  # what the model was trained for
 
 
 class DepthMap(io.ComfyNode):
-    """Load, estimate and render in one; for graphs that had a depth preprocessor."""
+    """Load DPT Checkpoint and Estimate Depth in one; for graphs that had a depth preprocessor."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -89,19 +87,16 @@ class DepthMap(io.ComfyNode):
     def execute(
         cls, image: Tensor, checkpoint: str, resolution: int, model_resolution: int
     ) -> io.NodeOutput:
-        """The picture is stretched at the image's size, then brought to its own."""
+        """What the two nodes do."""
         path = host.find_checkpoint(find(checkpoint) or checkpoint)
         if path is None:
             raise ValueError(say_gone(checkpoint, "depth model", host.own_folder()))
-        model = host.load_model(path, "auto", None, None)
-        depth = EstimateDepth.execute(model, image, model_resolution, 0).result[0]
-        height, width = depth.values.shape[-2:]
-        scale = resolution / min(height, width) if resolution else 1.0
-        target = Target((round(height * scale), round(width * scale)), "stretch")
-        grey = host.empty_result((len(depth.values), *target.size))
-        for number, frame in enumerate(render(depth)):
-            grey[number] = resize(frame.grey, target)
-        return io.NodeOutput(grey.unsqueeze(-1).expand(*grey.shape, 3))
+        size = {SIZE: "short side", "pixels": resolution} if resolution else None
+        state = file_state(path)
+        model = host.kept_model(path, state)
+        done = EstimateDepth.execute(model, image, model_resolution, 0, picture_size=size)
+        host.keep_model(model, path, state)
+        return io.NodeOutput(done.result[1])
 
 
 def find(checkpoint: str) -> str | None:

@@ -250,6 +250,41 @@ def on_device(hosted: Hosted[Any], working_bytes: int) -> Iterator[None]:
                 cache.clear()
 
 
+KEPT = "dpt_kept"  # (file, state of it, model): on the host's own record of a model in use
+
+
+def kept_model(path: Path, state: tuple[int, int] | None) -> HostedModel:
+    """As `load_model` with nothing chosen, or the one that `keep_model` has kept.
+
+    Args:
+        path: the file.
+        state: what tells its contents from those of another time.
+
+    Raises:
+        CheckpointError: the file cannot be used.
+    """
+    for loaded in management.current_loaded_models:
+        kept = getattr(loaded, KEPT, None)
+        if kept is None:
+            continue
+        if kept[:2] == (path, state):
+            return kept[2]
+        delattr(loaded, KEPT)  # before the next is loaded, so that two are never in memory
+    return load_model(path, "auto", None, None)
+
+
+def keep_model(hosted: HostedModel, path: Path, state: tuple[int, int] | None) -> None:
+    """Keep a model, for a node to which no other brings it, for as long as the host has it loaded.
+
+    The host's record of a loaded model does not hold the model itself, so that it goes with the
+    node that made it. Now it does; and when the host takes the model off the device, to make
+    room or because the user asks for it, both go.
+    """
+    for loaded in management.current_loaded_models:
+        if loaded.model is hosted.patcher:
+            setattr(loaded, KEPT, (path, state, hosted))
+
+
 # ---- files for the browser
 
 

