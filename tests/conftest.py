@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from dpt_core.checkpoint.rules import expand
+from dpt_core.checkpoint.rules import expand, revert
 from dpt_core.depth.config import (
     DPTConfig,
     EncoderConfig,
@@ -21,7 +21,13 @@ from dpt_core.depth.config import (
     ViTConfig,
 )
 from dpt_core.depth.families.family import Family, block_rows
-from dpt_core.depth.families.parts import HALF, merge_qkv, merge_qv_bias, split_positions
+from dpt_core.depth.families.parts import (
+    HALF,
+    merge_qkv,
+    merge_qv_bias,
+    split_positions,
+    standardise,
+)
 from dpt_core.depth.net import DPT
 
 torch.set_num_threads(1)  # the networks here are tiny: more threads cost more than they give
@@ -167,7 +173,12 @@ def _join_positions(cls: Tensor, patches: Tensor) -> tuple[Tensor, ...]:
     return (torch.cat([cls, patches.flatten(2).transpose(1, 2)], dim=1),)
 
 
-INVERSES = {merge_qkv: _split_qkv, merge_qv_bias: _split_qv, split_positions: _join_positions}
+INVERSES = {
+    merge_qkv: _split_qkv,
+    merge_qv_bias: _split_qv,
+    split_positions: _join_positions,
+    standardise: lambda weight: weight,  # any weight will do
+}
 
 
 def tiny_checkpoint(family: Family) -> dict[str, Tensor]:
@@ -179,15 +190,11 @@ def tiny_checkpoint(family: Family) -> dict[str, Tensor]:
     weights["head.proj_1ch.2.bias"] += 6.0  # most depths above the ReLU
     rows = block_rows(config.encoder.stage_depths)
     rows += [{"res_stage": stage, "res_block": 0} for stage in range(3)]
-    state = {}
-    for move in (move for rule in family.rules for move in expand(rule, rows)):
-        if not move.targets:  # a key that is there and not used
-            state |= {source: torch.ones(2, 2) for source in move.sources}
-            continue
-        invert = INVERSES.get(move.operation, lambda *tensors: tensors)
-        parts = invert(*(weights.pop(target) for target in move.targets))
-        state |= {key: t.contiguous() for key, t in zip(move.sources, parts, strict=True)}
-    assert not weights, "the table has no rule for these"
+    state = revert(weights, family.rules, rows, INVERSES)
+    for rule in family.rules:
+        for move in (move for move in expand(rule, rows) if not move.targets):
+            state |= {source: torch.ones(2, 2) for source in move.sources}  # there, not used
+    state = {key: tensor.contiguous() for key, tensor in state.items()}
     masks = {key for key in state if key.endswith("attn_mask")}
     state = {key: tensor for key, tensor in state.items() if key not in masks}
     if masks:

@@ -106,6 +106,32 @@ def convert(
     return converted, origin
 
 
+def revert(
+    tensors: Mapping[str, Tensor],
+    rules: Sequence[Rule],
+    rows: Sequence[Row],
+    inverses: Mapping[Operation, Operation],
+) -> dict[str, Tensor]:
+    """The way back: converted tensors under the names of the layout that `rules` read.
+
+    Args:
+        inverses: for every operation of the rules that changes tensors, what undoes it.
+
+    Raises:
+        KeyError: a rule's tensor is missing, or its operation has no inverse.
+    """
+    named: dict[str, Tensor] = {}
+    for move in (move for rule in rules for move in expand(rule, rows)):
+        if not move.targets:
+            continue
+        parts = [tensors[target] for target in move.targets]
+        if move.operation is not _same:
+            result = inverses[move.operation](*parts)
+            parts = list(result) if isinstance(result, tuple) else [result]
+        named |= dict(zip(move.sources, parts, strict=True))
+    return named
+
+
 def expand(rule: Rule, rows: Sequence[Row]) -> list[Move]:
     """One move for every name in the pattern's lists, and for every row that fills its fields."""
     sources = _tuple(rule.source)
