@@ -112,7 +112,7 @@ def configure(shapes: Shapes, plan: Plan) -> DPTConfig:
         image=ImageRule(
             mean=IMAGENET_MEAN,
             std=IMAGENET_STD,
-            side=518,
+            side=encoder.patch * encoder.grid[0],
             multiple=encoder.patch,
             fit="cover",
             depth_resampling="bilinear",
