@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..checkpoint.build import assemble, check_shapes, common_dtype, move_weights
 from ..checkpoint.detect import detect
@@ -16,7 +16,7 @@ from ..checkpoint.read import StateFile, read
 from ..checkpoint.rules import convert
 from ..checkpoint.shapes import Shapes
 from ..errors import CheckpointError
-from ..layers import Ops
+from ..layers import Ops, default
 from .families import FAMILIES
 from .families.family import Family
 from .hints import Hint, Requests, find_normalisation
@@ -61,7 +61,7 @@ def load(
     pretrained_window: int | Sequence[int] | None = None,
     dtype: torch.dtype | None = None,
     device: torch.device | str = "cpu",
-    ops: Ops = nn,
+    ops: Ops = default,
 ) -> DepthModel:
     """Load a depth model from any supported checkpoint.
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from ..layers import Ops
+from ..layers import Ops, default
 from .config import DPTConfig, EncoderConfig, HybridConfig, SwinConfig
 from .decoder import Fusion, Head, Reassemble, activate
 from .encoders.hybrid import HybridViT
@@ -24,10 +24,10 @@ class DPT(nn.Module):
 
     Args:
         config: the whole definition of the model.
-        ops: namespace of layers, ``torch.nn`` unless a host manages the weights.
+        ops: namespace of layers, unless a host manages the weights those of `layers.default`.
     """
 
-    def __init__(self, config: DPTConfig, ops: Ops = nn) -> None:
+    def __init__(self, config: DPTConfig, ops: Ops = default) -> None:
         super().__init__()
         self.config = config
         self.imgencoder = build_encoder(config.encoder, ops)

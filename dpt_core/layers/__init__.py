@@ -1,6 +1,6 @@
 """Building blocks that depth and segmentation share.
 
-Layers are taken from an ``ops`` namespace (``torch.nn`` by default), so that a host can
+Layers are taken from an ``ops`` namespace (that of `default`, or ``torch.nn``), so that a host can
 hand in layers that move or cast their weights at use. Bare parameters follow their input
 at use, for the same reason.
 """
