@@ -1,0 +1,1 @@
+"""Trains the small checkpoint of the package on scenes that it renders itself."""

@@ -1,0 +1,64 @@
+"""What a camera does to a picture: crop, focus, exposure, colour, blur and noise."""
+
+import torch
+import torch.nn.functional as F
+from numpy.random import Generator
+from torch import Tensor
+
+
+def crop(
+    images: Tensor, depth: Tensor, size: tuple[int, int], rng: Generator
+) -> tuple[Tensor, Tensor]:
+    """One random part for the whole batch, at the size of the network's input, perhaps mirrored.
+
+    Images are reduced with antialiasing, as photographs are; depth is sampled.
+    """
+    side, aspect = images.shape[-1], size[1] / size[0]
+    scale = side * rng.uniform(0.65, 1)
+    height, width = int(min(scale, scale / aspect)), int(min(scale, scale * aspect))
+    top, left = rng.integers(0, side - height + 1), rng.integers(0, side - width + 1)
+    images = images[:, :, top : top + height, left : left + width]
+    depth = depth[:, None, top : top + height, left : left + width]
+    images = F.interpolate(images, size, mode="bilinear", antialias=True, align_corners=False)
+    depth = F.interpolate(depth, size, mode="nearest-exact")[:, 0]
+    if rng.random() < 0.5:
+        images, depth = images.flip(-1), depth.flip(-1)
+    return images, depth
+
+
+def photograph(images: Tensor, depth: Tensor, rng: Generator) -> Tensor:
+    """Images B×3×H×W in [0, 1] as a camera might have taken them, each in its own way."""
+    batch = len(images)
+
+    def each(low: float, high: float) -> Tensor:
+        return torch.from_numpy(rng.uniform(low, high, (batch, 1, 1, 1)).astype("float32"))
+
+    images = _defocus(images, 1 / depth[:, None], each)
+    images = images * (1 + each(-0.15, 0.15) * each(0, 1).round())
+    images = images * torch.exp2(each(-0.9, 0.9))
+    gains = torch.from_numpy(rng.normal(1, 0.08, (batch, 3, 1, 1)).astype("float32"))
+    images = (images * gains).clamp(1e-4, 1) ** torch.exp2(each(-0.9, 0.5))
+    grey = images.mean(dim=1, keepdim=True)
+    images = grey + (images - grey) * torch.where(each(0, 1) < 0.08, 0.0, each(0.5, 1.4))
+    middle = images.mean(dim=(1, 2, 3), keepdim=True)
+    images = middle + (images - middle) * each(0.6, 1.5)
+    noise = torch.from_numpy(rng.normal(size=tuple(images.shape)).astype("float32"))
+    images = images + noise * (each(0, 1) ** 3 * 0.06)
+    return (images.clamp(0, 1) * 255).round() / 255
+
+
+def _defocus(images: Tensor, inverse: Tensor, each) -> Tensor:
+    """Blur what is not at the distance in focus; some pictures are soft all over."""
+    soft = images
+    for _ in range(2):
+        soft = F.avg_pool2d(F.pad(soft, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+    softer = soft
+    for _ in range(4):
+        softer = F.avg_pool2d(F.pad(softer, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+    nearest = inverse.amax(dim=(2, 3), keepdim=True)
+    focus = nearest * each(0, 1)
+    away = (inverse - focus).abs() / nearest.clamp_min(1e-6) * each(-2.0, 3.0).clamp_min(0)
+    away = away + each(-2.0, 0.8).clamp_min(0)
+    first, second = away.clamp(0, 1), (away - 1).clamp(0, 1)
+    mixed = images * (1 - first) + soft * first
+    return mixed * (1 - second) + softer * second

@@ -1,0 +1,63 @@
+"""Real photographs: pairs of points that a person labelled near and far, and a sheet to look at.
+
+The photographs are free ones that packages ship: scikit-image's and scikit-learn's samples,
+and the Debian packages lomiri-wallpapers-16.04, lomiri-wallpapers-20.04 and mate-backgrounds.
+`pairs.json` gives for each file name lists of x, y of the nearer point and x, y of the farther
+one, in shares of width and height. None was ever trained on.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from .score import Predictor
+
+PAIRS = Path(__file__).with_name("pairs.json")
+LONGEST = 1024  # pixels at which a photograph is read
+
+
+def read_photo(path: Path) -> Tensor:
+    """A photograph as 1×3×H×W in [0, 1], at most LONGEST pixels long."""
+    with Image.open(path) as image:
+        image.thumbnail((LONGEST, LONGEST))
+        values = np.asarray(image.convert("RGB"), np.float32) / 255
+    return torch.from_numpy(values).permute(2, 0, 1)[None]
+
+
+def read_pairs() -> dict[str, list[list[float]]]:
+    """The labels by file name."""
+    return json.loads(PAIRS.read_text())
+
+
+def find_photos(folders: Sequence[Path]) -> dict[str, Path]:
+    """The labelled photographs that lie in these folders, by file name."""
+    wanted = read_pairs().keys()
+    found = {}
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            if path.name in wanted:
+                found.setdefault(path.name, path)
+    return found
+
+
+def count_pairs(photos: Iterable[str]) -> int:
+    """How many pairs are labelled in these photographs."""
+    return sum(len(pairs) for name, pairs in read_pairs().items() if name in photos)
+
+
+def ordered_share(predictor: Predictor, photos: Mapping[str, Path]) -> float:
+    """The share of labelled pairs whose nearer point is predicted nearer."""
+    pairs, right = read_pairs(), []
+    for name, path in photos.items():
+        inverse = predictor(read_photo(path))[0]
+        height, width = inverse.shape
+        for near_x, near_y, far_x, far_y in pairs[name]:
+            near = inverse[int(near_y * height), int(near_x * width)]
+            far = inverse[int(far_y * height), int(far_x * width)]
+            right.append(bool(near > far))
+    return float(np.mean(right))

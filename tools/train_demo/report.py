@@ -1,0 +1,46 @@
+"""``python -m tools.train_demo.report FILE``: the scores of the model card, made anew."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+
+import dpt_core
+
+from .kinds import HELD_OUT, TRAINED
+from .photos import count_pairs, find_photos, ordered_share
+from .score import BASELINES, Predictor, score
+
+
+def table(predictors: dict[str, Predictor], scenes: int, folders: list[Path]) -> str:
+    """A Markdown table of every predictor's scores."""
+    photos = find_photos(folders)
+    known, new = (score(predictors, kinds, scenes, seed=1) for kinds in (TRAINED, HELD_OUT))
+    lines = []
+    for name, predict in predictors.items():
+        cells = [f"{value:.3f}" for value in (*known[name], *new[name])]
+        if photos:
+            cells.append(f"{ordered_share(predict, photos):.0%}")
+        lines.append("| " + " | ".join([name, *cells]) + " |")
+    heads = ["", "AbsRel", "δ<1.25", "AbsRel, new kinds", "δ<1.25, new kinds"]
+    heads += [f"{count_pairs(photos)} pairs in order"] if photos else []
+    rule = "|" + "---|" * len(heads)
+    return "\n".join(["| " + " | ".join(heads) + " |", rule, *lines])
+
+
+def main() -> None:
+    """Parse the command line and write the table to standard output."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--scenes", type=int, default=1000, help="of each sort")
+    parser.add_argument("--photos", type=Path, nargs="*", default=[], help="folders to look in")
+    options = parser.parse_args()
+    model = dpt_core.load(options.checkpoint, dtype=torch.float32)
+    predictors: dict[str, Predictor] = {"demo": lambda images: model.infer(images).values}
+    text = table(predictors | BASELINES, options.scenes, options.photos)
+    sys.stdout.write(text + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""Scores on scenes of known depth, against baselines that do not look at the picture's content."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .camera import crop, photograph
+from .kinds import Kind
+from .stream import render_some
+from .textures import make_atlas
+
+FARTHEST = 100.0  # metres that count; beyond is sky and mountains
+SIZE = 252
+Predictor = Callable[[Tensor], Tensor]  # images B×3×H×W → inverse depth B×H×W
+
+
+class Scores(NamedTuple):
+    """Mean |estimate − truth| / truth, and the share of pixels within a factor of 1.25."""
+
+    relative: float
+    close: float
+
+
+def constant(images: Tensor) -> Tensor:
+    """The same everywhere."""
+    return torch.zeros_like(images[:, 0])
+
+
+def row_position(images: Tensor) -> Tensor:
+    """Lower in the picture is nearer."""
+    rows = torch.linspace(0, 1, images.shape[-2])[:, None]
+    return rows.expand_as(images[:, 0])
+
+
+def brightness(images: Tensor) -> Tensor:
+    """Brighter is nearer."""
+    return images.mean(dim=1)
+
+
+BASELINES: dict[str, Predictor] = {
+    "constant": constant,
+    "row position": row_position,
+    "brightness": brightness,
+}
+
+
+def align(predicted: Tensor, inverse: Tensor, valid: Tensor) -> Tensor:
+    """Scale and shift each map B×H×W by least squares to the true inverse depth."""
+    weight = valid.flatten(1).double()
+    x, y = predicted.flatten(1).double(), inverse.flatten(1).double()
+    total = weight.sum(1).clamp_min(1)
+    mx, my = (weight * x).sum(1) / total, (weight * y).sum(1) / total
+    dx, dy = x - mx[:, None], y - my[:, None]
+    scale = (weight * dx * dy).sum(1) / (weight * dx * dx).sum(1).clamp_min(1e-12)
+    return (scale[:, None] * dx + my[:, None]).view_as(inverse).float()
+
+
+def errors(predicted: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
+    """AbsRel and the share of δ < 1.25 of each map, after scale and shift."""
+    valid = depth < FARTHEST
+    aligned = align(predicted, 1 / depth, valid).clamp_min(1 / FARTHEST)
+    guess, true = 1 / aligned, torch.where(valid, depth, 1.0)
+    total = valid.flatten(1).sum(1).clamp_min(1)
+    relative = ((guess - true).abs() / true * valid).flatten(1).sum(1) / total
+    ratio = torch.maximum(guess / true, true / guess)
+    return relative, ((ratio < 1.25) & valid).flatten(1).sum(1) / total
+
+
+def held_out(kinds: Sequence[Kind], count: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Pictures of unseen scenes, 8 at a time, with depth; the same for the same seed."""
+    rng = np.random.default_rng((seed, 0x5C0FE))
+    atlas = make_atlas(rng, [], 128)
+    for _ in range(-(-count // 8)):
+        images, depth = render_some(rng, kinds, 8, 320, atlas)
+        images, depth = crop(images, depth, (SIZE, SIZE), rng)
+        yield photograph(images, depth, rng), depth
+
+
+@torch.inference_mode()
+def score(
+    predictors: Mapping[str, Predictor], kinds: Sequence[Kind], count: int, seed: int
+) -> dict[str, Scores]:
+    """Each predictor's mean scores over the same `count` held-out scenes."""
+    results: dict[str, list[Tensor]] = {name: [] for name in predictors}
+    for images, depth in held_out(kinds, count, seed):
+        seen = (depth < FARTHEST).flatten(1).float().mean(1) > 0.1
+        for name, predict in predictors.items():
+            results[name].append(torch.stack(errors(predict(images), depth), dim=1)[seen])
+    return {name: Scores(*torch.cat(rows).mean(0).tolist()) for name, rows in results.items()}

@@ -1,0 +1,73 @@
+"""An endless stream of fresh pictures: a pool of renderings, each used a few times."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from torch import Tensor
+
+from .camera import crop, photograph
+from .kinds import TRAINED, Kind
+from .render import Rendered, render
+from .scene import Scene
+from .textures import make_atlas
+
+SIDE = 192  # pixels of a rendering
+TEXTURES = 384
+GROUP = 8  # scenes of one kind that are rendered together
+
+
+def render_some(
+    rng: Generator, kinds: Sequence[Kind], count: int, side: int, atlas: Sequence[Tensor]
+) -> Rendered:
+    """`count` scenes of one kind, drawn at random."""
+    kind = kinds[int(rng.integers(len(kinds)))]
+    scenes = [Scene(rng) for _ in range(count)]
+    for scene in scenes:
+        kind(scene)
+    return render(scenes, (side, side), atlas, rng)
+
+
+class Stream:
+    """Batches of pictures and inverse depth; the state is its random generator alone.
+
+    Args:
+        rng: decides everything.
+        photographs: H×W×3 uint8, cut up into textures.
+        pool: renderings kept, each replaced by a fresh one in turn.
+        reuse: how often each is used, cut out and developed otherwise every time.
+    """
+
+    def __init__(
+        self,
+        rng: Generator,
+        photographs: Sequence[np.ndarray],
+        pool: int = 1024,
+        reuse: float = 5,
+    ) -> None:
+        self.rng, self.photographs, self.reuse = rng, photographs, reuse
+        self.images = torch.empty(pool, 3, SIDE, SIDE, dtype=torch.float16)
+        self.depth = torch.empty(pool, SIDE, SIDE)
+        self.filled = self.next = self.rendered = 0
+        self.owed = 0.0
+
+    def _render(self) -> None:
+        if self.rendered % (GROUP * 500) == 0:
+            self.atlas = make_atlas(self.rng, self.photographs, TEXTURES)
+        fresh = render_some(self.rng, TRAINED, GROUP, SIDE, self.atlas)
+        self.images[self.next : self.next + GROUP] = fresh.images.half()
+        self.depth[self.next : self.next + GROUP] = fresh.depth
+        self.next = (self.next + GROUP) % len(self.images)
+        self.filled = min(self.filled + GROUP, len(self.images))
+        self.rendered += GROUP
+
+    def batch(self, count: int, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """Pictures B×3×H×W in [0, 1] and inverse depth B×H×W in 1/metre, 0 for the sky."""
+        self.owed += count / self.reuse
+        while self.owed > 0 or self.filled < 2 * count:
+            self._render()
+            self.owed -= GROUP
+        chosen = torch.from_numpy(self.rng.choice(self.filled, count, replace=False))
+        images, depth = crop(self.images[chosen].float(), self.depth[chosen], size, self.rng)
+        return photograph(images, depth, self.rng), 1 / depth

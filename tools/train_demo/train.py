@@ -1,0 +1,151 @@
+"""Training: one loop that can be stopped and taken up again at any time."""
+
+import copy
+import math
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .kinds import HELD_OUT, TRAINED
+from .loss import depth_loss
+from .network import export, make_network
+from .score import score
+from .stream import Stream
+
+# (until which share of the training, sizes of the input in patches, batch)
+SCHEDULE = (
+    (0.6, ((8, 8), (7, 9), (9, 7), (8, 11), (10, 7)), 48),
+    (0.88, ((11, 11), (9, 13), (13, 9), (10, 14)), 32),
+    (1.0, ((18, 18), (15, 20), (18, 13), (13, 18), (14, 14)), 16),
+)
+PEAK_RATE, WARM_UP, KEEP = 1.5e-3, 150, 0.998
+
+
+def rate_at(progress: float, step: int) -> float:
+    """The learning rate: a warm-up, a plateau, and a linear way down."""
+    return PEAK_RATE * min(1, step / WARM_UP) * min(1, max(0.0, 1 - progress) / 0.5)
+
+
+def make_optimisers(net: nn.Module) -> list[torch.optim.Optimizer]:
+    """Muon (orthogonalised momentum) for the transformer's matrices, AdamW for the rest."""
+    matrices, rest = [], []
+    for name, parameter in net.named_parameters():
+        is_matrix = parameter.dim() == 2 and "imgencoder.stages" in name
+        (matrices if is_matrix else rest).append(parameter)
+    return [
+        torch.optim.Muon(matrices, lr=PEAK_RATE, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(rest, lr=PEAK_RATE, betas=(0.9, 0.98), weight_decay=0.05),
+    ]
+
+
+class Training:
+    """Everything that a stopped training needs to go on.
+
+    Args:
+        folder: where its state lies, and its exports.
+        photographs: for textures.
+        seed: of weights and scenes.
+        device: where the network is trained; scenes are rendered on the CPU.
+    """
+
+    def __init__(
+        self, folder: Path, photographs: Iterable[np.ndarray], seed: int, device: torch.device
+    ) -> None:
+        torch.manual_seed(seed)
+        self.folder, self.device = folder, device
+        self.net = make_network().to(device)
+        self.average = copy.deepcopy(self.net).requires_grad_(False)
+        self.optimisers = make_optimisers(self.net)
+        self.rng = np.random.default_rng(seed)
+        self.stream = Stream(self.rng, list(photographs))
+        self.step, self.images, self.seconds = 0, 0, 0.0
+
+    @property
+    def file(self) -> Path:
+        """The state on disk."""
+        return self.folder / "state.pt"
+
+    def save(self) -> None:
+        """Write the state, and the averaged weights as a checkpoint."""
+        state = {
+            "net": self.net.state_dict(),
+            "average": self.average.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
+            "random": self.rng.bit_generator.state,
+            "counts": (self.step, self.images, self.seconds),
+        }
+        partial = self.file.with_suffix(".part")
+        torch.save(state, partial)
+        partial.replace(self.file)
+        export(self.average.state_dict(), self.folder / "demo.safetensors", self.images)
+
+    def resume(self) -> None:
+        """Take up the state on disk; the pool of pictures is filled anew."""
+        state = torch.load(self.file, map_location=self.device, weights_only=True)
+        self.net.load_state_dict(state["net"])
+        self.average.load_state_dict(state["average"])
+        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
+        self.rng.bit_generator.state = state["random"]
+        self.step, self.images, self.seconds = state["counts"]
+
+    def predict(self, images: Tensor) -> Tensor:
+        """Inverse depth B×H×W by the averaged weights."""
+        return self.average(images.to(self.device)).relu().cpu()
+
+    def advance(self, progress: float) -> float:
+        """One step; its loss."""
+        _, sizes, count = next(row for row in SCHEDULE if progress <= row[0])
+        rows, columns = sizes[self.rng.integers(len(sizes))]
+        images, inverse = self.stream.batch(count, (14 * rows, 14 * columns))
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = rate_at(progress, self.step)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            logits = self.net(images.to(self.device))
+        loss = depth_loss(logits.float(), inverse.to(self.device))
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        for optimiser in self.optimisers:
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+        self.step, self.images = self.step + 1, self.images + count
+        self._follow()
+        return loss.item()
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        keep = min(KEEP, self.step / (self.step + 10))
+        pairs = zip(self.average.parameters(), self.net.parameters(), strict=True)
+        for average, parameter in pairs:
+            average.lerp_(parameter, 1 - keep)
+
+
+def train(training: Training, hours: float, report, every: int = 100) -> None:
+    """Train until so many hours of training are done, in all runs together.
+
+    `report` gets a line now and then; the state is saved with it.
+    """
+    losses: list[float] = []
+    budget, saved = hours * 3600, time.monotonic()
+    while training.seconds < budget:
+        start = time.monotonic()
+        losses.append(training.advance(training.seconds / budget))
+        training.seconds += time.monotonic() - start
+        if training.step % every == 0:
+            mean = math.fsum(losses) / len(losses)
+            losses = []
+            report(
+                f"step {training.step:,}  pictures {training.images:,}  "
+                f"{training.seconds / 60:.0f} of {budget / 60:.0f} min  loss {mean:.4f}"
+            )
+        if time.monotonic() - saved > 300 or training.seconds >= budget:
+            training.save()
+            for sort, kinds in (("trained kinds", TRAINED), ("new kinds", HELD_OUT)):
+                found = score({"net": training.predict}, kinds, count=96, seed=0)["net"]
+                report(f"  {sort}: AbsRel {found.relative:.4f}  δ<1.25 {found.close:.4f}")
+            saved = time.monotonic()
