@@ -1,13 +1,12 @@
 // Drives the explorer of Visualize Stages in a real server with a headless Chromium.
 // node explorer.mjs ADDRESS CHECKPOINT PICTURE SCREENSHOTS
-// Environment: PLAYWRIGHT, a folder whose node_modules has playwright-core; CHROMIUM.
 
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 
+import { inBothRenderings, loadWorkflow, open, ready } from "./page.mjs";
+
 const [address, checkpoint, picture, screenshots] = process.argv.slice(2);
-const { chromium } = createRequire(join(process.env.PLAYWRIGHT, "/"))("playwright-core");
 
 const WORKFLOW = {
   id: "6f0c0f0e-93b5-4d3a-a5f1-2f6f0a9b0001",
@@ -44,48 +43,16 @@ const WORKFLOW = {
   ],
 };
 
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-dev-shm-usage"],
-});
-
 /** One way of drawing nodes, from an empty page to a deleted node. */
-async function run(isVue) {
+async function run(browser, isVue) {
   const name = isVue ? "vue" : "classic";
-  const context = await browser.newContext({ viewport: { width: 1500, height: 1300 } });
-  const page = await context.newPage();
-  await page.addInitScript(() => {
-    const { arrayBuffer } = Response.prototype;
-    window.packs = [];
-    Response.prototype.arrayBuffer = async function () {
-      const buffer = await arrayBuffer.call(this);
-      if (this.url.includes("dpt_stages")) window.packs.push(new WeakRef(buffer));
-      return buffer;
-    };
-  });
-  const errors = [];
-  page.on("pageerror", (error) => errors.push(error.message));
-  page.on("console", (message) => {
-    if (message.type() !== "error") return;
-    // The editor itself asks in vain for its updates and for settings that nobody has made.
-    const text = `${message.text()} (${message.location().url})`;
-    if (/dpt|extensions/.test(text)) errors.push(text);
+  const { context, page, errors } = await open(browser, address, {
+    isVue,
+    height: 1300,
+    beforeLoading: watchPacks,
   });
   const shot = (what) => page.screenshot({ path: join(screenshots, `${name}-${what}.png`) });
-  const ready = () =>
-    page.waitForFunction(() => window.app?.graph && window.LiteGraph, null, { timeout: 90000 });
-
-  await page.goto(address, { waitUntil: "domcontentloaded" });
-  await ready();
-  await page.waitForTimeout(2000);
-  await page.evaluate(async (vue) => {
-    await window.app.extensionManager.setting.set("Comfy.VueNodes.Enabled", vue);
-    await window.app.extensionManager.setting.set("Comfy.TutorialCompleted", true);
-  }, isVue);
-  await page.evaluate((workflow) => window.app.loadGraphData(workflow), WORKFLOW);
-  const root = page.locator(".dpt-stages");
-  await root.waitFor({ state: "attached" });
-  await page.keyboard.press("Escape");
+  const root = await loadWorkflow(page, WORKFLOW, ".dpt-stages");
   await page.waitForTimeout(500);
   await page.evaluate(() => Object.assign(window.app.canvas.ds, { scale: 0.8, offset: [20, 40] }));
 
@@ -180,7 +147,7 @@ async function run(isVue) {
   // Reload.
   await page.waitForTimeout(1500);
   await page.reload({ waitUntil: "domcontentloaded" });
-  await ready();
+  await ready(page);
   await page.waitForFunction(
     () => document.querySelectorAll(".dpt-stages .strip figure").length,
     null,
@@ -202,6 +169,17 @@ async function run(isVue) {
   assert.deepEqual(errors, []);
   await context.close();
   return { name, rate: Math.round(rate), median, copied };
+}
+
+/** Run in the page: keep weak references to the packs that it receives. */
+function watchPacks() {
+  const { arrayBuffer } = Response.prototype;
+  window.packs = [];
+  Response.prototype.arrayBuffer = async function () {
+    const buffer = await arrayBuffer.call(this);
+    if (this.url.includes("dpt_stages")) window.packs.push(new WeakRef(buffer));
+    return buffer;
+  };
 }
 
 /** Two frames, so that what was asked for is drawn. */
@@ -270,8 +248,4 @@ async function countPacks(page) {
   return page.evaluate(() => window.packs.filter((pack) => pack.deref()).length);
 }
 
-try {
-  for (const isVue of [false, true]) console.log(JSON.stringify(await run(isVue)));
-} finally {
-  await browser.close();
-}
+await inBothRenderings(run);
