@@ -1,6 +1,10 @@
 """Graphs built on other packs' depth preprocessors, run without these packs."""
 
-from collections.abc import Callable
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +14,13 @@ import torch
 from PIL import Image
 
 import dpt_core
+from dpt_core.depth.families import FAMILIES
 from dpt_core.render import Target, control_image
 from dpt_core.render.sizes import resize
 
+ANYTHING = "depth_anything_v2_vitb_fp32.safetensors"
+MIDAS = "dpt_hybrid-midas-501f0c75.pt"
+SCRIPT = Path(__file__).parents[1] / "browser/replacements.mjs"
 OURS = {
     "DepthAnythingV2Preprocessor": "DPTDepthMap",
     "DepthAnythingPreprocessor": "DPTDepthMap",
@@ -59,42 +67,78 @@ def test_replacements_fit_the_nodes(host):
 # ---- a real server
 
 
-@pytest.mark.parametrize("pack", ["controlnet aux", "depth anything v2"])
-def test_the_same_picture_comes_out(server, write_depth_anything: Callable[..., Path], pack):
-    assert OURS.keys() <= server.get_json("/node_replacements").keys()
+def expected(path: Path, size: tuple[int, int], resolution: int | None = None) -> np.ndarray:
+    """H×W, 0 to 255: what the library makes of the photograph."""
+    images = torch.from_numpy(np.asarray(photograph()).copy()).movedim(-1, 0).unsqueeze(0) / 255
+    grey = control_image(dpt_core.load(path).infer(images, resolution))[0]
+    return resize(grey, Target(size, "stretch")).numpy() * 255
+
+
+@pytest.fixture
+def models(server, write_depth_anything: Callable[..., Path], make_tiny, save) -> Iterator[Path]:
+    """models/dpt with the files that the other packs' nodes name."""
     photograph().save(server.base / "input/replaced.png")
-    file = "depth_anything_v2_vitb_fp32.safetensors"
-    path = server.base / "models/dpt/from_elsewhere" / file
-    if pack != "controlnet aux":
-        path = server.base / "models/dpt" / file
-    write_depth_anything(path)
+    folder = server.base / "models/dpt"
+    hybrid = next(f for f in FAMILIES if f.name == "MiDaS hybrid" and f.layout == "official")
+    files = [
+        write_depth_anything(folder / ANYTHING),
+        save(make_tiny(hybrid), folder / MIDAS),
+    ]
+    yield folder
+    for path in files:
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("node", "inputs", "file", "size", "resolution"),
+    [
+        (
+            "DepthAnythingV2Preprocessor",
+            {"ckpt_name": ANYTHING, "resolution": 128},
+            *(ANYTHING, (128, 192), None),
+        ),
+        (
+            "MiDaS-DepthMapPreprocessor",
+            {"a": 6.28, "bg_threshold": 0.1, "resolution": 192},
+            *(MIDAS, (192, 288), 192),
+        ),
+        ("DepthAnything_V2", {"da_model": ["2", 0]}, ANYTHING, (100, 150), None),
+    ],
+)
+def test_the_same_picture_comes_out(server, models, node, inputs, file, size, resolution):
+    assert OURS.keys() <= server.get_json("/node_replacements").keys()
+    image = {"images" if "da_model" in inputs else "image": ["1", 0]}
+    loader = {"class_type": "DownloadAndLoadDepthAnythingV2Model", "inputs": {"model": file}}
     graph: dict[str, Any] = {
-        "1": {"class_type": "LoadImage", "inputs": {"image": "replaced.png"}, "_meta": {}},
+        "1": {"class_type": "LoadImage", "inputs": {"image": "replaced.png"}},
+        **({"2": loader} if "da_model" in inputs else {}),
+        "3": {"class_type": node, "inputs": {**image, **inputs}},
         "9": {
             "class_type": "SaveImage",
             "inputs": {"images": ["3", 0], "filename_prefix": "replaced"},
-            "_meta": {},
         },
     }
-    if pack == "controlnet aux":
-        inputs = {"image": ["1", 0], "ckpt_name": file, "resolution": 128}
-        graph["3"] = {"class_type": "DepthAnythingV2Preprocessor", "inputs": inputs, "_meta": {}}
-        size = (128, 192)
-    else:
-        loader = "DownloadAndLoadDepthAnythingV2Model"
-        graph["2"] = {"class_type": loader, "inputs": {"model": file}, "_meta": {}}
-        inputs = {"da_model": ["2", 0], "images": ["1", 0]}
-        graph["3"] = {"class_type": "DepthAnything_V2", "inputs": inputs, "_meta": {}}
-        size = (100, 150)
-    entry = server.run(graph)
-    path.unlink()
+    entry = server.run({number: {**one, "_meta": {}} for number, one in graph.items()})
     assert entry["status"]["status_str"] == "success", entry["status"]
     (picture,) = server.pictures(entry, "9")
-
-    write_depth_anything(path)
-    images = torch.from_numpy(np.asarray(photograph()).copy()).movedim(-1, 0).unsqueeze(0) / 255
-    grey = control_image(dpt_core.load(path).infer(images))[0]
-    path.unlink()
-    expected = resize(grey, Target(size, "stretch")).numpy() * 255
     assert picture.shape == (*size, 3)
-    assert np.abs(picture - expected[..., None]).max() < 2
+    assert np.abs(picture - expected(models / file, size, resolution)[..., None]).max() < 2
+
+
+def test_the_editor_offers_the_replacement(server, models, tmp_path):
+    """In classic and in Vue rendering; needs Node, Chromium and playwright-core."""
+    if "PLAYWRIGHT" not in os.environ or not shutil.which("node"):
+        pytest.skip("PLAYWRIGHT does not name a folder whose node_modules has playwright-core")
+    command = ["node", SCRIPT, server.address, "replaced.png", ANYTHING, tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr + server.tail()
+    shown = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [one["name"] for one in shown] == ["classic", "vue"]
+    sizes = {ANYTHING: (128, 192), MIDAS: (192, 288)}
+    for one in shown:
+        assert one["values"] == [[ANYTHING, 128, 0], [MIDAS, 192, 192]]
+        for file, name in zip(sizes, one["pictures"], strict=True):
+            picture = np.asarray(Image.open(server.base / "temp" / name))
+            resolution = 192 if file == MIDAS else None
+            wanted = expected(models / file, sizes[file], resolution)
+            assert np.abs(picture[..., :3] - wanted[..., None]).max() < 2
