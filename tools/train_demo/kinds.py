@@ -381,6 +381,7 @@ TRAINED: tuple[Kind, ...] = (
     crowd,
     pile,
     portrait,
+    portrait,  # one near thing before all else is what people like to photograph
     thicket,
 )
 HELD_OUT: tuple[Kind, ...] = (stairs, colonnade)

@@ -44,7 +44,7 @@ class Stream:
         rng: Generator,
         photographs: Sequence[np.ndarray],
         pool: int = 1024,
-        reuse: float = 5,
+        reuse: float = 8,
     ) -> None:
         self.rng, self.photographs, self.reuse = rng, photographs, reuse
         self.images = torch.empty(pool, 3, SIDE, SIDE, dtype=torch.float16)

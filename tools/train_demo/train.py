@@ -4,6 +4,7 @@ import copy
 import math
 import time
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,12 @@ from .stream import Stream
 
 # (until which share of the training, sizes of the input in patches, batch)
 SCHEDULE = (
-    (0.6, ((8, 8), (7, 9), (9, 7), (8, 11), (10, 7)), 48),
-    (0.88, ((11, 11), (9, 13), (13, 9), (10, 14)), 32),
-    (1.0, ((18, 18), (15, 20), (18, 13), (13, 18), (14, 14)), 16),
+    (0.6, ((8, 8), (7, 9), (9, 7), (8, 11), (10, 7)), 24),
+    (0.88, ((11, 11), (9, 13), (13, 9), (10, 14)), 20),
+    (1.0, ((18, 18), (15, 20), (18, 13), (13, 18), (14, 14)), 12),
 )
-PEAK_RATE, WARM_UP, KEEP = 1.5e-3, 150, 0.998
+Batch = tuple[Tensor, Tensor]  # pictures and their inverse depth
+PEAK_RATE, WARM_UP, KEEP = 1.5e-3, 150, 0.999
 
 
 def rate_at(progress: float, step: int) -> float:
@@ -63,6 +65,9 @@ class Training:
         self.rng = np.random.default_rng(seed)
         self.stream = Stream(self.rng, list(photographs))
         self.step, self.images, self.seconds = 0, 0, 0.0
+        # The next batch is rendered while the network learns from the last.
+        self.worker = ThreadPoolExecutor(1)
+        self.next: Future[Batch] | None = None
 
     @property
     def file(self) -> Path:
@@ -99,9 +104,8 @@ class Training:
 
     def advance(self, progress: float) -> float:
         """One step; its loss."""
-        _, sizes, count = next(row for row in SCHEDULE if progress <= row[0])
-        rows, columns = sizes[self.rng.integers(len(sizes))]
-        images, inverse = self.stream.batch(count, (14 * rows, 14 * columns))
+        images, inverse = (self.next or self.worker.submit(self._prepare, progress)).result()
+        self.next = self.worker.submit(self._prepare, progress)
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = rate_at(progress, self.step)
@@ -113,9 +117,14 @@ class Training:
         for optimiser in self.optimisers:
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
-        self.step, self.images = self.step + 1, self.images + count
+        self.step, self.images = self.step + 1, self.images + len(images)
         self._follow()
         return loss.item()
+
+    def _prepare(self, progress: float) -> Batch:
+        _, sizes, count = next(row for row in SCHEDULE if progress <= row[0])
+        rows, columns = sizes[self.rng.integers(len(sizes))]
+        return self.stream.batch(count, (14 * rows, 14 * columns))
 
     @torch.no_grad()
     def _follow(self) -> None:
@@ -125,7 +134,7 @@ class Training:
             average.lerp_(parameter, 1 - keep)
 
 
-def train(training: Training, hours: float, report, every: int = 100) -> None:
+def train(training: Training, hours: float, report, every: int = 50) -> None:
     """Train until so many hours of training are done, in all runs together.
 
     `report` gets a line now and then; the state is saved with it.
@@ -143,9 +152,9 @@ def train(training: Training, hours: float, report, every: int = 100) -> None:
                 f"step {training.step:,}  pictures {training.images:,}  "
                 f"{training.seconds / 60:.0f} of {budget / 60:.0f} min  loss {mean:.4f}"
             )
-        if time.monotonic() - saved > 300 or training.seconds >= budget:
+        if time.monotonic() - saved > 600 or training.seconds >= budget:
             training.save()
             for sort, kinds in (("trained kinds", TRAINED), ("new kinds", HELD_OUT)):
-                found = score({"net": training.predict}, kinds, count=96, seed=0)["net"]
+                found = score({"net": training.predict}, kinds, count=32, seed=0)["net"]
                 report(f"  {sort}: AbsRel {found.relative:.4f}  δ<1.25 {found.close:.4f}")
             saved = time.monotonic()
