@@ -1,5 +1,6 @@
 """Align Depth and Remove Plane: raw depth that fits what one knows."""
 
+import json
 import re
 from typing import Any
 
@@ -16,7 +17,11 @@ from ..dpt_core.geometry.align import (
 )
 from . import host
 from .choices import setting
+from .editor import editor_picture
 from .types import DptDepth
+
+
+NO_POINTS = "there are no points yet. Click on the picture and type how far away it is there."
 
 
 class AlignDepth(io.ComfyNode):
@@ -69,6 +74,14 @@ class AlignDepth(io.ComfyNode):
                         "compared; everywhere if nothing is connected."
                     ),
                 ),
+                io.Image.Input(
+                    "image",
+                    optional=True,
+                    tooltip=(
+                        "For 'points': the image that the depth is of, to click them on. Nothing "
+                        "else is done with it."
+                    ),
+                ),
             ],
             outputs=[
                 DptDepth.Output(
@@ -76,6 +89,8 @@ class AlignDepth(io.ComfyNode):
                     tooltip="Depth in metres, or in the unit of the other depth map.",
                 )
             ],
+            # Without this the editor's picture is not sent again when the run is cached.
+            has_intermediate_output=True,
         )
 
     @classmethod
@@ -85,27 +100,56 @@ class AlignDepth(io.ComfyNode):
         to: dict[str, Any],
         other: Depth | None = None,
         mask: Tensor | None = None,
+        image: Tensor | None = None,
     ) -> io.NodeOutput:
         """Fit a scale and a shift, and apply them."""
         host.stop_if_interrupted()
-        if to["to"] == "points":
-            return io.NodeOutput(align_to_points(depth, to_points(setting(to, "to", "points"))))
-        if to["to"] == "masked surface":
-            if mask is None:
-                raise ValueError("There is no mask. Connect one that marks the surface.")
-            return io.NodeOutput(align_to_mask(depth, mask, setting(to, "to", "metres")))
-        if other is None:
-            raise ValueError("There is no other depth. Connect the depth map to agree with.")
-        robust = setting(to, "to", "robust")
-        return io.NodeOutput(align_to_reference(depth, other, mask, robust))
+        if image is None:
+            return io.NodeOutput(_align(depth, to, other, mask))
+        _check_size(image, depth)
+        ui = {"dpt_align": [editor_picture(image[0])]}
+        if not to.get("points", "?").strip():
+            # An error would keep the picture from the editor in which points are to be set.
+            return io.NodeOutput(None, ui=ui, block_execution=f"Align Depth: {NO_POINTS}")
+        return io.NodeOutput(_align(depth, to, other, mask), ui=ui)
+
+
+def _align(depth: Depth, to: dict[str, Any], other: Depth | None, mask: Tensor | None) -> Depth:
+    if to["to"] == "points":
+        return align_to_points(depth, to_points(setting(to, "to", "points")))
+    if to["to"] == "masked surface":
+        if mask is None:
+            raise ValueError("There is no mask. Connect one that marks the surface.")
+        return align_to_mask(depth, mask, setting(to, "to", "metres"))
+    if other is None:
+        raise ValueError("There is no other depth. Connect the depth map to agree with.")
+    return align_to_reference(depth, other, mask, setting(to, "to", "robust"))
+
+
+def _check_size(image: Tensor, depth: Depth) -> None:
+    """Points on an image of another size would be at other places.
+
+    Raises:
+        ValueError: the sizes differ.
+    """
+    (height, width), wanted = image.shape[1:3], depth.values.shape[-2:]
+    if (height, width) != wanted:
+        raise ValueError(
+            f"The image is {width}×{height} pixels and the depth {wanted[1]}×{wanted[0]}. Connect "
+            "the image that the depth was estimated from."
+        )
 
 
 def to_points(text: str) -> list[KnownPoint]:
     """Points from lines of three numbers; anything but a number may stand between them.
 
+    A JSON list such as ``[{"x": 320, "y": 240, "metres": 2.5}]`` will do too.
+
     Raises:
-        ValueError: a line with another count of numbers.
+        ValueError: a line with another count of numbers, or JSON of another form.
     """
+    if text.lstrip().startswith("["):
+        return _points_in_json(text)
     points = []
     for line in text.splitlines():
         if not line.strip():
@@ -120,6 +164,24 @@ def to_points(text: str) -> list[KnownPoint]:
     return points
 
 
+def _points_in_json(text: str) -> list[KnownPoint]:
+    form = '[{"x": 320, "y": 240, "metres": 2.5}]'
+    try:
+        points = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"The points are not valid JSON ({error.msg} at line {error.lineno}, column "
+            f"{error.colno}); a list such as {form} was expected."
+        ) from error
+    for point in points:
+        values = [point.get(name) for name in KnownPoint._fields] if isinstance(point, dict) else []
+        if not values or not all(isinstance(value, int | float) for value in values):
+            raise ValueError(
+                f"The points hold {json.dumps(point)}; x, y and metres were expected, as in {form}."
+            )
+    return [KnownPoint(*(float(point[name]) for name in KnownPoint._fields)) for point in points]
+
+
 def _points() -> io.String.Input:
     return io.String.Input(
         "points",
@@ -127,9 +189,9 @@ def _points() -> io.String.Input:
         default="",
         placeholder="320, 240, 2.5",
         tooltip=(
-            "One point a line: x and y in pixels of the image, from its upper left corner, and the "
-            "distance in metres. One point gives the scale, two or more the offset as well, five "
-            "or more may hold wrong ones."
+            "Connect the image and click on it; or type one point a line: x and y in pixels of the "
+            "image, from its upper left corner, and the distance in metres. One point gives the "
+            "scale, two or more the offset as well, five or more may hold wrong ones."
         ),
     )
 

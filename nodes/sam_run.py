@@ -13,7 +13,8 @@ from ..dpt_core.sam.config import SAMConfig
 from ..dpt_core.sam.image_encoder import BIAS_BYTES
 from ..dpt_core.sam.model import CHUNK, SamEmbedding
 from . import host
-from .sam_pictures import draw_masks, encode_layer, encode_photo, overlay
+from .editor import editor_picture
+from .sam_pictures import draw_masks, encode_layer, overlay
 from .sam_prompts import Prompt, alike, to_tensors
 
 KEPT = 8  # embeddings a model: 4 MB each
@@ -150,9 +151,7 @@ def to_outputs(image: Tensor, found: Sequence[Found]) -> tuple[Tensor, list[floa
 
 def editor_pictures(image: Tensor, masks: Tensor) -> dict[str, Any]:
     """For the editor in the browser: the first image H×W×C, and masks K×H×W over it."""
-    photo = host.save_temporary("dpt_segment", ".jpg", encode_photo(image[..., :3]))
     layer = None
     if masks.any():
         layer = host.save_temporary("dpt_segment", ".png", encode_layer(draw_masks(masks)))
-    size = {"width": image.shape[1], "height": image.shape[0]}
-    return {"image": photo, "masks": layer, "size": size}
+    return {**editor_picture(image), "masks": layer}

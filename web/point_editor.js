@@ -1,21 +1,40 @@
-// The editor on Segment (points and boxes): prompts are set on the picture itself. What it
-// edits is the node's text widget `prompts`, which the API and other nodes can set as well.
-// The logic is in point_editor_state.js; here are the page, the events and the node.
+// The editor on Segment (points and boxes) and on Align Depth: points are set on the picture
+// itself. What it edits is a text widget of the node, which the API and other nodes can set as
+// well. The logic is in point_editor_state.js; here are the page, the events and the nodes.
 
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 import * as logic from "./point_editor_state.js";
 
-const NODE = "DPTSegment";
-const RESULT = "dpt_segment"; // the key of ours in the node's result
-const MIN_HEIGHT = 360;
+// By node: what is set on the picture; the text widget for it, and whether that is shown too;
+// the key of ours in the node's result; the least height in pixels; what to do, in a line.
+const NODES = {
+  DPTSegment: {
+    form: logic.PROMPTS,
+    text: "prompts",
+    showsText: false,
+    result: "dpt_segment",
+    height: 360,
+    title: "Points and boxes on the picture",
+    help: "click: object · shift-click: not this · drag: box",
+  },
+  DPTAlignDepth: {
+    form: logic.DISTANCES,
+    text: "to.points", // there while `to` is points
+    showsText: true,
+    result: "dpt_align",
+    height: 280,
+    title: "Points of known distance on the picture",
+    help: "click, then type the metres · drag: move · right-click: delete",
+  },
+};
 
 const GRAB = 9; // pixels on the screen within which something is under the pointer
 const DRAG = 4; // and after which a press is a drag
 const COLOURS = { [logic.FOREGROUND]: "#2fbf5b", [logic.BACKGROUND]: "#e5484d" };
 const BOX_COLOUR = "#f5a524";
+const NUMBER_COLOUR = "#5b9dff";
 
-const HELP = "click: object · shift-click: not this · drag: box";
 const WITHOUT_PICTURE =
   "Connect a Load Image node, or run the workflow once: the picture then appears here.";
 
@@ -41,14 +60,23 @@ const STYLE = `
   justify-content: center; padding: 16px; text-align: center; pointer-events: none; }
 .dpt-points-status { flex: none; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .dpt-points-status.dpt-points-wrong { color: #ff7b72; white-space: normal; }
+.dpt-points-number { position: absolute; display: flex; align-items: center; gap: 2px;
+  padding: 1px 5px; border-radius: 4px; background: #000c; color: #fff; font-size: 12px;
+  transform: translateY(-50%); }
+.dpt-points-number input { all: unset; width: 56px; text-align: right; color: #fff;
+  border-bottom: 1px solid #fff8; user-select: text; appearance: textfield; }
+.dpt-points-number input::-webkit-inner-spin-button { appearance: none; }
+.dpt-points-number input::placeholder { color: #fffa; }
 .dpt-points-keys { position: absolute; width: 1px; height: 1px; opacity: 0; border: 0; padding: 0;
   pointer-events: none; }
 `;
 
 class PointEditor {
-  // `onChange` gets the text after every change by the user, `onLook` is called when the
-  // pointer comes in.
-  constructor(onChange, onLook) {
+  // `kind` is an entry of NODES. `onChange` gets the text after every change by the user,
+  // `onLook` is called when the pointer comes in.
+  constructor(kind, onChange, onLook) {
+    this.kind = kind;
+    this.form = kind.form;
     this.onChange = onChange;
     this.history = new logic.History();
     this.draft = null; // the state while something is dragged
@@ -70,7 +98,7 @@ class PointEditor {
     this.problem = null;
     let state = logic.EMPTY;
     try {
-      state = logic.parse(text);
+      state = this.form.parse(text);
     } catch (error) {
       this.problem = error.message;
     }
@@ -121,17 +149,18 @@ class PointEditor {
 
   #build(onLook) {
     this.root = element("div", "dpt-points");
+    this.root.style.minHeight = `${this.kind.height}px`;
     this.root.dataset.captureWheel = "true"; // asks the Vue renderer for it, while in focus
     // An input of the page's own kind holds the focus: the host leaves Delete, Ctrl+Z and the
     // arrows to inputs, and would delete the node or undo in the graph otherwise.
     this.keys = element("input", "dpt-points-keys");
     this.keys.readOnly = true;
-    this.keys.setAttribute("aria-label", "Points and boxes on the picture");
+    this.keys.setAttribute("aria-label", this.kind.title);
     const bar = element("div", "dpt-points-bar");
     this.undoButton = button("↶", "Undo (Ctrl+Z)", () => this.#step("undo"));
     this.redoButton = button("↷", "Redo (Ctrl+Shift+Z)", () => this.#step("redo"));
     this.deleteButton = button("✕", "Delete the selected (Delete)", () => this.#deleteSelected());
-    this.clearButton = button("clear", "Delete all points and boxes", () => {
+    this.clearButton = button("clear", "Delete all that is marked", () => {
       this.selected = null;
       this.#commit(logic.EMPTY);
     });
@@ -147,7 +176,7 @@ class PointEditor {
     const nearer = button("+", "Zoom in (+, or the wheel)", () => this.#zoom(1.5));
     this.zoomButtons = [out, whole, nearer];
     bar.append(this.undoButton, this.redoButton, this.deleteButton, this.clearButton);
-    bar.append(gap, this.masksButton, ...this.zoomButtons);
+    bar.append(gap, ...(this.form.hasBoxes ? [this.masksButton] : []), ...this.zoomButtons);
 
     const stage = element("div", "dpt-points-stage");
     this.svg = shape("svg", { preserveAspectRatio: "xMidYMid meet" });
@@ -157,6 +186,8 @@ class PointEditor {
     this.svg.append(this.picture, this.masks, this.marks);
     this.note = element("div", "dpt-points-note");
     stage.append(this.svg, this.note);
+    this.number = this.form.number ? this.#buildNumber() : null;
+    if (this.number) stage.append(this.number.box);
     this.status = element("div", "dpt-points-status");
     const style = element("style", "");
     style.textContent = STYLE;
@@ -167,11 +198,11 @@ class PointEditor {
     listen(this.root, "pointerenter", onLook);
     // Nothing that happens here is meant for the graph below.
     listen(bar, "pointerdown", (event) => event.stopPropagation());
-    listen(bar, "click", () => this.keys.focus({ preventScroll: true }));
+    listen(bar, "click", () => this.#focus());
     listen(this.svg, "pointerdown", this.#pressed);
     listen(this.svg, "mousedown", (event) => {
       event.preventDefault(); // or the focus would leave again
-      this.keys.focus({ preventScroll: true });
+      this.#focus();
     });
     listen(this.svg, "pointermove", this.#moved);
     listen(this.svg, "pointerup", this.#released);
@@ -179,6 +210,57 @@ class PointEditor {
     listen(this.svg, "contextmenu", this.#secondary);
     listen(this.svg, "wheel", this.#turned, { passive: false });
     listen(this.keys, "keydown", this.#typed);
+  }
+
+  // What one types beside the selected point.
+  #buildNumber() {
+    const { key, unit, ask } = this.form.number;
+    const input = element("input", "");
+    Object.assign(input, { type: "number", min: 0, step: "any", placeholder: "?", title: ask });
+    input.setAttribute("aria-label", ask);
+    const box = element("label", "dpt-points-number");
+    box.append(input, unit);
+    box.style.display = "none";
+    for (const type of ["pointerdown", "mousedown", "click", "wheel"])
+      box.addEventListener(type, (event) => event.stopPropagation());
+    let isTyping = false; // the first letter is a step that can be undone, the next are not
+    input.addEventListener("focus", () => (isTyping = false));
+    input.addEventListener("input", () => {
+      const typed = input.value === "" ? null : Number(input.value);
+      const { history, selected } = this;
+      const isNew = history.present.points[selected.index][key] === null;
+      const state = logic.changePoint(history.present, selected.index, { [key]: typed });
+      if (isTyping || isNew ? history.amend(state) : history.commit(state)) this.#tell();
+      isTyping = true;
+      this.#draw();
+    });
+    input.addEventListener("keydown", (event) => {
+      event.stopPropagation(); // the graph has shortcuts for letters and digits
+      if (event.key === "Enter" || event.key === "Escape") this.#focus();
+    });
+    return { box, input, key };
+  }
+
+  #drawNumber(state, rect) {
+    const { number, selected, view } = this;
+    if (number === null) return;
+    const point = selected && state.points[selected.index];
+    number.box.style.display = point ? "" : "none";
+    if (!point) return;
+    const value = point[number.key];
+    // What is being typed, "2." for example, may not be the number's own text.
+    const typed = number.input.value === "" ? null : Number(number.input.value);
+    if (typed !== value) number.input.value = value ?? "";
+    const place = { x: point.x + 0.5, y: point.y + 0.5 };
+    const { x, y } = logic.toScreen(place, { left: 0, top: 0, ...rect }, view);
+    const isRight = x > rect.width / 2;
+    number.box.style.top = `${y}px`;
+    number.box.style.left = isRight ? "auto" : `${x + 14}px`;
+    number.box.style.right = isRight ? `${rect.width - x + 14}px` : "auto";
+  }
+
+  #focus() {
+    this.keys.focus({ preventScroll: true });
   }
 
   #usePicture(address, size) {
@@ -197,13 +279,15 @@ class PointEditor {
     this.undoButton.disabled = !history.past.length;
     this.redoButton.disabled = !history.future.length;
     this.deleteButton.disabled = this.selected === null;
-    const isEmpty = !state.points.length && !state.boxes.length;
-    this.clearButton.disabled = isEmpty && this.problem === null;
+    this.clearButton.disabled = logic.isEmpty(state) && this.problem === null;
     for (const zoomButton of this.zoomButtons) zoomButton.disabled = size === null;
     this.#drawStatus(state);
     this.note.textContent = size === null ? WITHOUT_PICTURE : "";
     this.svg.style.visibility = size === null ? "hidden" : "";
-    if (size === null) return;
+    if (size === null) {
+      if (this.number) this.number.box.style.display = "none";
+      return;
+    }
 
     this.svg.setAttribute("viewBox", `${view.x} ${view.y} ${view.width} ${view.height}`);
     for (const layer of [this.picture, this.masks]) {
@@ -218,18 +302,29 @@ class PointEditor {
     this.marks.replaceChildren(
       ...state.boxes.flatMap((box, i) => boxMarks(box, isSelected("box", i), pixel)),
       ...(this.gesture?.box ? boxMarks(this.gesture.box, true, pixel) : []),
-      ...state.points.flatMap((point, i) => pointMarks(point, isSelected("point", i), pixel)),
+      ...state.points.flatMap((point, i) => this.#pointMarks(point, isSelected("point", i), pixel)),
     );
+    this.#drawNumber(state, rect);
+  }
+
+  #pointMarks(point, isSelected, pixel) {
+    const { number } = this.form;
+    if (number === null) return promptMarks(point, isSelected, pixel);
+    const value = point[number.key];
+    return numberMarks(point, value === null ? "?" : `${value} ${number.unit}`, isSelected, pixel);
   }
 
   #drawStatus(state) {
     const outside = this.size === null ? 0 : logic.countOutside(state, this.size);
+    const { number } = this.form;
+    const open = number ? state.points.filter((point) => point[number.key] === null).length : 0;
     const wrong =
       this.problem ??
-      (outside ? `${outside} marked outside of this picture: clear, or set it anew.` : null);
+      (outside ? `${outside} marked outside of this picture: clear, or set it anew.` : null) ??
+      (open ? `${plural(open, "point")} without a number: ${number.ask}` : null);
     const counts = [plural(state.points.length, "point"), plural(state.boxes.length, "box", "es")];
     const shown = counts.filter(Boolean).join(", ");
-    this.status.textContent = wrong ?? [shown, HELP].filter(Boolean).join(" — ");
+    this.status.textContent = wrong ?? [shown, this.kind.help].filter(Boolean).join(" — ");
     this.status.classList.toggle("dpt-points-wrong", wrong !== null);
   }
 
@@ -250,7 +345,7 @@ class PointEditor {
 
   #tell() {
     this.problem = null;
-    this.onChange(logic.serialize(this.history.present));
+    this.onChange(this.form.serialize(this.history.present));
   }
 
   #deleteSelected() {
@@ -260,10 +355,14 @@ class PointEditor {
     this.#commit(logic.removeItem(this.history.present, item));
   }
 
-  #addPoint(place, label) {
-    const state = logic.addPoint(this.history.present, place, label, this.size);
+  // `isOther`: by a shifted or right click.
+  #addPoint(place, isOther) {
+    const more = isOther ? this.form.otherPoint : this.form.point;
+    if (more === null) return;
+    const state = logic.addPoint(this.history.present, place, more, this.size);
     this.selected = { kind: "point", index: state.points.length - 1 };
     this.#commit(state);
+    this.number?.input.focus({ preventScroll: true });
   }
 
   #cancel() {
@@ -319,8 +418,8 @@ class PointEditor {
     else {
       const item = this.#under(start);
       this.selected = item;
-      const label = event.shiftKey ? logic.BACKGROUND : logic.FOREGROUND;
-      this.gesture = { ...press, kind: item ? "move" : "draw", item, label };
+      const isOther = event.shiftKey && this.form.otherPoint !== null;
+      this.gesture = { ...press, kind: item ? "move" : "draw", item, isOther };
     }
     this.svg.setPointerCapture(event.pointerId);
     this.#draw();
@@ -339,7 +438,9 @@ class PointEditor {
     const place = this.#place(event);
     const [dx, dy] = [place.x - gesture.start.x, place.y - gesture.start.y];
     if (gesture.kind === "pan") this.view = logic.panView(this.view, -dx, -dy, this.size);
-    else if (gesture.kind === "draw") gesture.box = logic.makeBox(gesture.start, place, this.size);
+    else if (gesture.kind === "draw" && this.form.hasBoxes)
+      gesture.box = logic.makeBox(gesture.start, place, this.size);
+    else if (gesture.kind === "draw") gesture.start = place; // the point is where one lets go
     else this.draft = logic.moveItem(this.history.present, gesture.item, dx, dy, this.size);
     this.#draw();
   }
@@ -354,9 +455,13 @@ class PointEditor {
       const state = logic.addBox(this.history.present, gesture.box);
       this.selected = { kind: "box", index: state.boxes.length - 1 };
       this.#commit(state);
-    } else if (gesture.kind === "draw" && !gesture.dragged && this.#isOnPicture(gesture.start))
-      this.#addPoint(gesture.start, gesture.label);
+    } else if (gesture.kind === "draw" && this.#setsPoint(gesture))
+      this.#addPoint(gesture.start, gesture.isOther);
     else this.#draw();
+  }
+
+  #setsPoint({ dragged, start }) {
+    return (!dragged || !this.form.hasBoxes) && this.#isOnPicture(start);
   }
 
   // The right button, or what stands for it: deletes what is there, or sets a background point.
@@ -368,7 +473,8 @@ class PointEditor {
     const place = this.#place(event);
     this.selected = this.#under(place);
     if (this.selected) this.#deleteSelected();
-    else if (this.#isOnPicture(place)) this.#addPoint(place, logic.BACKGROUND);
+    else if (this.#isOnPicture(place)) this.#addPoint(place, true);
+    this.#draw();
   }
 
   // The wheel is the graph's until one has clicked into the editor.
@@ -408,8 +514,12 @@ class PointEditor {
     if (this.size === null || altKey) return false;
     if (key in arrows) this.#nudge(...arrows[key], shiftKey ? 10 : 1);
     else if (key === "Delete" || key === "Backspace") this.#deleteSelected();
-    else if (key === "Enter")
-      this.#addPoint(this.#middle(), shiftKey ? logic.BACKGROUND : logic.FOREGROUND);
+    else if (key === "Enter") this.#addPoint(this.#middle(), shiftKey);
+    else if (this.number && this.selected && /^[\d.]$/.test(key)) {
+      this.number.input.focus({ preventScroll: true }); // it gets the digit
+      this.number.input.select();
+      return false;
+    }
     else if (key === "+" || key === "=") this.#zoom(1.5);
     else if (key === "-") this.#zoom(1 / 1.5);
     else if (key === "0") this.#showWhole();
@@ -464,7 +574,25 @@ function plural(count, noun, ending = "s") {
 }
 
 // `pixel` is the length of a screen pixel in the picture's pixels: marks keep their size.
-function pointMarks({ x, y, label }, isSelected, pixel) {
+function numberMarks({ x, y }, text, isSelected, pixel) {
+  const [cx, cy] = [x + 0.5, y + 0.5];
+  const white = { stroke: "#fff", "stroke-width": (isSelected ? 2.5 : 1.5) * pixel };
+  const r = (isSelected ? 6 : 5) * pixel;
+  const marks = [
+    shape("circle", { cx, cy, r, fill: NUMBER_COLOUR, ...white }),
+    shape("circle", { cx, cy, r: 1.2 * pixel, fill: "#fff" }),
+  ];
+  if (isSelected) return marks; // what is typed stands there instead
+  const label = shape("text", {
+    ...{ x: cx + 10 * pixel, y: cy + 4 * pixel, "font-size": 12 * pixel, fill: "#fff" },
+    ...{ stroke: "#000b", "stroke-width": 3 * pixel, "paint-order": "stroke" },
+    ...{ "font-family": "sans-serif", "pointer-events": "none" },
+  });
+  label.textContent = text;
+  return [...marks, label];
+}
+
+function promptMarks({ x, y, label }, isSelected, pixel) {
   const [cx, cy, arm] = [x + 0.5, y + 0.5, 3.5 * pixel];
   const upright = label === logic.FOREGROUND ? ` M ${cx} ${cy - arm} v ${2 * arm}` : "";
   const sign = `M ${cx - arm} ${cy} h ${2 * arm}${upright}`;
@@ -506,23 +634,27 @@ function fileAddress(file) {
   return api.apiURL(`/view?${new URLSearchParams(file)}`);
 }
 
-function attachEditor(node) {
-  const text = node.widgets.find(({ name }) => name === "prompts");
-  text.hidden = true;
-  text.options.hidden = true;
+function attachEditor(node, kind) {
+  const findText = () => node.widgets.find(({ name }) => name === kind.text);
+  if (!kind.showsText) {
+    const text = findText();
+    text.hidden = true; // in classic rendering
+    text.options.hidden = true; // in Vue
+  }
 
   let lastRun = null;
-  const editor = new PointEditor(setText, refresh);
+  const editor = new PointEditor(kind, setText, refresh);
   const widget = node.addDOMWidget("dpt_point_editor", "dpt_point_editor", editor.root, {
     serialize: false,
     hideOnZoom: false,
-    getMinHeight: () => MIN_HEIGHT,
+    getMinHeight: () => (findText() ? kind.height : 0),
   });
   widget.serialize = false;
 
-  let seen = text.value;
+  let seen = findText()?.value;
 
   function setText(value) {
+    const text = findText();
     seen = value;
     app.canvas.emitBeforeChange?.(); // so that the graph's own undo and autosave see it
     text.value = value;
@@ -533,6 +665,10 @@ function attachEditor(node) {
 
   // Take over what has changed elsewhere: the text, the connection, the chosen file.
   function refresh() {
+    const text = findText();
+    // Not by widget.hidden, which the Vue renderer only looks at now and then.
+    editor.root.style.display = text === undefined ? "none" : "";
+    if (text === undefined) return;
     if (text.value !== seen) {
       seen = text.value;
       editor.setText(seen);
@@ -543,18 +679,24 @@ function attachEditor(node) {
     else editor.setPicture(null);
   }
 
-  const after = (name, then) => {
-    const before = node[name];
-    node[name] = function (...given) {
+  const after = (name, then, on = node) => {
+    const before = on[name];
+    on[name] = function (...given) {
       const result = before?.apply(this, given);
       then(...given);
       return result;
     };
   };
-  after("onConfigure", refresh);
+  // The choice that the text widget comes and goes with.
+  const choice = node.widgets.find(({ name }) => kind.text.startsWith(`${name}.`));
+  if (choice) after("callback", () => queueMicrotask(refresh), choice);
+  after("onConfigure", () => {
+    refresh();
+    queueMicrotask(refresh); // by then the choice has its widgets
+  });
   after("onConnectionsChange", () => queueMicrotask(refresh));
   after("onExecuted", (output) => {
-    const result = output?.[RESULT]?.[0];
+    const result = output?.[kind.result]?.[0];
     if (!result) return;
     lastRun = result;
     refresh();
@@ -575,6 +717,7 @@ function attachEditor(node) {
 app.registerExtension({
   name: "dpt.point_editor",
   nodeCreated(node) {
-    if (node.comfyClass === NODE) attachEditor(node);
+    const kind = NODES[node.comfyClass];
+    if (kind) attachEditor(node, kind);
   },
 });

@@ -1,5 +1,5 @@
 // What the point editor knows, apart from the page: points and boxes on a picture, their
-// text form, what is under the pointer, undo, and the visible part of the picture.
+// text forms, what is under the pointer, undo, and the visible part of the picture.
 // Pure functions on plain values; nothing here touches the page, and importing it does nothing.
 //
 // Places are whole pixels of the picture: a point is the pixel that was clicked, a box goes
@@ -11,7 +11,29 @@ export const EMPTY = Object.freeze({ points: [], boxes: [] });
 
 const MOST_ZOOM = 40;
 
-// ---- text form
+// ---- what is set on a picture, and its text form
+//
+// parse and serialize: text → state and back; point and otherPoint: what a new point holds
+// beside its place, by a plain and by a shifted or right click, null where that sets none;
+// hasBoxes; number: what one types beside each point, or null.
+
+export const PROMPTS = Object.freeze({
+  parse,
+  serialize,
+  point: { label: FOREGROUND },
+  otherPoint: { label: BACKGROUND },
+  hasBoxes: true,
+  number: null,
+});
+
+export const DISTANCES = Object.freeze({
+  parse: parseDistances,
+  serialize: serializeDistances,
+  point: { metres: null },
+  otherPoint: null,
+  hasBoxes: false,
+  number: { key: "metres", unit: "m", ask: "How many metres away is it?" },
+});
 
 // → {points: [{x, y, label}], boxes: [{x, y, width, height}]}; throws an Error of one sentence.
 export function parse(text) {
@@ -35,6 +57,35 @@ export function serialize({ points, boxes }) {
   return JSON.stringify({ points, boxes });
 }
 
+// Lines of x, y and the distance, as the node reads them: anything but a number may stand
+// between. A distance that is not known yet is left out. Or a JSON list of {x, y, metres}.
+export function parseDistances(text) {
+  if (text?.trim().startsWith("[")) return { points: parseList(text), boxes: [] };
+  const points = [];
+  for (const line of (text ?? "").split("\n")) {
+    if (!line.trim()) continue;
+    const [x, y, metres = null, ...rest] = (line.match(/[-+]?\d+\.?\d*|\.\d+/g) ?? []).map(Number);
+    if (y === undefined || rest.length)
+      throw new Error(`The line "${line.trim()}" is not of the form x, y, metres.`);
+    points.push({ x, y, metres });
+  }
+  return { points, boxes: [] };
+}
+
+function parseList(text) {
+  let points;
+  try {
+    points = JSON.parse(text);
+  } catch {
+    throw new Error("The points are not valid JSON.");
+  }
+  return readList({ points }, "points", ["x", "y"], (p) => ({ metres: null, ...p }));
+}
+
+export function serializeDistances({ points }) {
+  return points.map(({ x, y, metres }) => `${x}, ${y}, ${metres ?? "?"}`).join("\n");
+}
+
 function readList(value, name, keys, complete) {
   const list = value[name] ?? [];
   if (!Array.isArray(list)) throw new Error(`"${name}" is not a list.`);
@@ -47,8 +98,13 @@ function readList(value, name, keys, complete) {
 
 // ---- editing: each gives a new state
 
-export function addPoint(state, place, label, size) {
-  return { ...state, points: [...state.points, { ...pixel(place, size), label }] };
+// `more` is what the point holds beside its place.
+export function addPoint(state, place, more, size) {
+  return { ...state, points: [...state.points, { ...pixel(place, size), ...more }] };
+}
+
+export function changePoint(state, index, more) {
+  return replace(state, "points", index, (p) => ({ ...p, ...more }));
 }
 
 // A box between two places, in any order; null where it has no area.
@@ -79,6 +135,10 @@ export function moveItem(state, item, dx, dy, size) {
   return replace(state, "boxes", item.index, (box) =>
     item.grip === "all" ? shiftBox(box, dx, dy, size) : pullCorner(box, item.grip, dx, dy, size),
   );
+}
+
+export function isEmpty({ points, boxes }) {
+  return !points.length && !boxes.length;
 }
 
 export function removeItem(state, item) {
@@ -184,9 +244,16 @@ export class History {
   }
 
   commit(state) {
-    if (serialize(state) === serialize(this.present)) return false;
-    this.past.push(this.present);
+    const before = this.present;
+    if (!this.amend(state)) return false;
+    this.past.push(before);
     if (this.past.length > this.most) this.past.shift();
+    return true;
+  }
+
+  // Change the present without a step of its own, as the next letters of a word are typed.
+  amend(state) {
+    if (serialize(state) === serialize(this.present)) return false;
     this.present = state;
     this.future = [];
     return true;
@@ -252,6 +319,13 @@ export function toPicture(clientX, clientY, rect, view) {
   const left = rect.left + (rect.width - view.width * scale) / 2;
   const top = rect.top + (rect.height - view.height * scale) / 2;
   return { x: view.x + (clientX - left) / scale, y: view.y + (clientY - top) / scale };
+}
+
+// Where a place of the picture is shown within `rect`, the other way round.
+export function toScreen(place, rect, view) {
+  const { x, y } = toPicture(0, 0, rect, view);
+  const scale = viewScale(rect, view);
+  return { x: (place.x - x) * scale, y: (place.y - y) * scale };
 }
 
 // ---- where the picture is

@@ -6,20 +6,22 @@ import { test } from "node:test";
 import {
   addBox,
   addPoint,
-  BACKGROUND,
+  changePoint,
   countOutside,
+  DISTANCES,
   EMPTY,
   fileOf,
-  FOREGROUND,
   History,
   hitTest,
   makeBox,
   moveItem,
   panView,
   parse,
+  PROMPTS,
   removeItem,
   serialize,
   toPicture,
+  toScreen,
   viewScale,
   wholeView,
   zoomView,
@@ -28,8 +30,8 @@ import {
 const size = { width: 400, height: 300 };
 
 test("text and state are the same thing", () => {
-  let state = addPoint(EMPTY, { x: 10.7, y: 20.2 }, FOREGROUND, size);
-  state = addPoint(state, { x: 30, y: 40 }, BACKGROUND, size);
+  let state = addPoint(EMPTY, { x: 10.7, y: 20.2 }, PROMPTS.point, size);
+  state = addPoint(state, { x: 30, y: 40 }, PROMPTS.otherPoint, size);
   state = addBox(state, makeBox({ x: 100, y: 90 }, { x: 50, y: 60 }, size));
   assert.deepEqual(parse(serialize(state)), state);
   assert.equal(
@@ -56,8 +58,31 @@ for (const [text, sentence] of [
 ])
   test(`bad text is one sentence: ${text}`, () => assert.throws(() => parse(text), sentence));
 
+test("distances are lines of numbers", () => {
+  const { parse, serialize } = DISTANCES;
+  let state = addPoint(EMPTY, { x: 10.7, y: 20.2 }, DISTANCES.point, size);
+  assert.equal(serialize(state), "10, 20, ?");
+  assert.deepEqual(parse(serialize(state)), state);
+  state = changePoint(state, 0, { metres: 2.5 });
+  state = addPoint(state, { x: 30, y: 40 }, DISTANCES.point, size);
+  state = changePoint(state, 1, { metres: 0.75 });
+  assert.equal(serialize(state), "10, 20, 2.5\n30, 40, 0.75");
+  assert.deepEqual(parse(serialize(state)), state);
+  const typed = parse("x=3.5 y=4: .5 m\n\n 7;8 ");
+  assert.deepEqual(typed.points, [{ x: 3.5, y: 4, metres: 0.5 }, { x: 7, y: 8, metres: null }]);
+  assert.deepEqual(parse("").points, []);
+  assert.deepEqual(parse(undefined).points, []);
+  assert.deepEqual(parse('[{"x": 1, "y": 2, "metres": 3}, {"x": 4, "y": 5}]').points, [
+    { x: 1, y: 2, metres: 3 },
+    { x: 4, y: 5, metres: null },
+  ]);
+  assert.throws(() => parse("[{]"), /not valid JSON/);
+  assert.throws(() => parse('[{"x": 1}]'), /lacks a number among x, y/);
+  for (const text of ["5", "1, 2, 3, 4", "here"]) assert.throws(() => parse(text), /x, y, metres/);
+});
+
 test("points stay on the picture", () => {
-  const state = addPoint(EMPTY, { x: 999, y: -3 }, FOREGROUND, size);
+  const state = addPoint(EMPTY, { x: 999, y: -3 }, PROMPTS.point, size);
   assert.deepEqual(state.points[0], { x: 399, y: 0, label: 1 });
 });
 
@@ -110,8 +135,8 @@ test("deleting", () => {
 
 test("undo and redo", () => {
   const history = new History();
-  const first = addPoint(EMPTY, { x: 1, y: 1 }, 1, size);
-  const second = addPoint(first, { x: 2, y: 2 }, 1, size);
+  const first = addPoint(EMPTY, { x: 1, y: 1 }, PROMPTS.point, size);
+  const second = addPoint(first, { x: 2, y: 2 }, PROMPTS.point, size);
   assert.equal(history.undo(), false);
   assert.equal(history.commit(EMPTY), false); // no change, no step
   history.commit(first);
@@ -134,6 +159,16 @@ test("undo keeps a bounded number of steps", () => {
   assert.equal(history.present.points[0].x, 5);
 });
 
+test("typing is one step", () => {
+  const history = new History();
+  const point = addPoint(EMPTY, { x: 1, y: 1 }, DISTANCES.point, size);
+  history.commit(point);
+  for (const metres of [2, 2.5]) history.amend(changePoint(point, 0, { metres }));
+  assert.equal(history.present.points[0].metres, 2.5);
+  assert.ok(history.undo());
+  assert.deepEqual(history.present, EMPTY);
+});
+
 test("a click meets the same pixel at any size of the widget", () => {
   const view = wholeView(size);
   for (const rect of [
@@ -146,6 +181,8 @@ test("a click meets the same pixel at any size of the widget", () => {
     const clientY = rect.top + rect.height / 2 - 30 * scale;
     const { x, y } = toPicture(clientX, clientY, rect, view);
     assert.ok(Math.hypot(x - 300, y - 120) < 1e-9);
+    const back = toScreen({ x, y }, rect, view);
+    assert.ok(Math.hypot(back.x - clientX, back.y - clientY) < 1e-9);
   }
 });
 

@@ -1,5 +1,6 @@
 """Align Depth and Remove Plane, in this process."""
 
+import json
 from typing import Any
 
 import pytest
@@ -28,6 +29,34 @@ def test_points(host, relative, metres):
     torch.testing.assert_close(aligned.values, metres)
 
 
+def test_points_as_json(host, relative, metres):
+    points = [{"x": x, "y": y, "metres": float(metres[0, y, x])} for x, y in ((2, 3), (20, 15))]
+    aligned = align(host, relative, "points", points=json.dumps(points))
+    torch.testing.assert_close(aligned.values, metres)
+
+
+def test_the_editor_gets_the_image_to_click_on(host, relative, metres, tmp_path, monkeypatch):
+    monkeypatch.setattr(host.files, "get_temp_directory", lambda: str(tmp_path / "temp"))
+    to = {"to": "points", "points": f"2, 3, {metres[0, 3, 2]}\n20, 15, {metres[0, 15, 20]}"}
+    inputs = {"depth": relative, "to": to}
+    output = host.run("DPTAlignDepth", **inputs, image=torch.rand(1, 20, 30, 4))
+    torch.testing.assert_close(output.result[0].values, metres)
+    (sent,) = output.ui["dpt_align"]
+    assert sent["size"] == {"width": 30, "height": 20}
+    assert (tmp_path / "temp" / sent["image"]["filename"]).stat().st_size
+    assert host.run("DPTAlignDepth", **inputs).ui is None
+    none_yet = host.run(
+        "DPTAlignDepth",
+        depth=relative,
+        to={"to": "points", "points": "\n"},
+        image=torch.rand(1, 20, 30, 3),
+    )
+    assert "there are no points yet" in none_yet.block_execution
+    assert none_yet.ui["dpt_align"][0]["image"]
+    with pytest.raises(ValueError, match="The image is 20×30 pixels and the depth 30×20"):
+        host.run("DPTAlignDepth", **inputs, image=torch.rand(1, 30, 20, 3))
+
+
 def test_a_surface(host, metres):
     depth = host.pack.dpt_core.Depth(5 / metres, "inverse")
     mask = torch.zeros(1, 20, 30)
@@ -48,7 +77,12 @@ def test_another_map(host, relative, metres):
     ("to", "inputs", "sentence"),
     [
         ("points", {"points": "10, 20"}, "'10, 20' of the points holds 2 numbers"),
+        ("points", {"points": "10, 20, ?"}, "'10, 20, .' of the points holds 2 numbers"),
         ("points", {"points": " \n"}, "no points"),
+        ("points", {"points": "[]"}, "no points"),
+        ("points", {"points": "[{]"}, "The points are not valid JSON"),
+        ("points", {"points": '[{"x": 1, "y": 2}]'}, r'hold {"x": 1, "y": 2}; x, y and metres'),
+        ("points", {"points": "[3]"}, "hold 3; x, y and metres"),
         ("points", {}, r"to\.points is missing"),
         ("masked surface", {"metres": 2.0}, "no mask"),
         ("other depth", {"robust": True}, "no other depth"),

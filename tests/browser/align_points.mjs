@@ -1,0 +1,182 @@
+// Drives the points of Align Depth in a real server with a headless Chromium.
+// node align_points.mjs ADDRESS CHECKPOINT PICTURE SCREENSHOTS
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+
+import { inBothRenderings, loadWorkflow, open, queue, ready } from "./page.mjs";
+
+const [address, checkpoint, picture, screenshots] = process.argv.slice(2);
+
+const slot = (name, type, links) => ({ name, type, links });
+const WORKFLOW = {
+  id: "6f0c0f0e-93b5-4d3a-a5f1-2f6f0a9b0003",
+  version: 0.4,
+  last_node_id: 6,
+  last_link_id: 6,
+  nodes: [
+    {
+      ...{ id: 1, type: "DPTLoadCheckpoint", pos: [20, 60], size: [330, 200], mode: 0, order: 0 },
+      ...{ inputs: [], outputs: [slot("model", "DPT_MODEL", [1])] },
+      widgets_values: [checkpoint, "float32", "auto", 0],
+    },
+    {
+      ...{ id: 2, type: "LoadImage", pos: [20, 420], size: [330, 340], mode: 0, order: 1 },
+      ...{ inputs: [], outputs: [slot("IMAGE", "IMAGE", [2, 3]), slot("MASK", "MASK", null)] },
+      widgets_values: [picture, "image"],
+    },
+    {
+      ...{ id: 3, type: "DPTEstimateDepth", pos: [400, 60], size: [300, 260], mode: 0, order: 2 },
+      inputs: [
+        { name: "model", type: "DPT_MODEL", link: 1 },
+        { name: "image", type: "IMAGE", link: 2 },
+      ],
+      outputs: [slot("depth", "DPT_DEPTH", [4]), slot("image", "IMAGE", null)],
+    },
+    {
+      ...{ id: 4, type: "DPTAlignDepth", pos: [400, 400], size: [460, 540], mode: 0, order: 3 },
+      inputs: [
+        { name: "depth", type: "DPT_DEPTH", link: 4 },
+        { name: "image", type: "IMAGE", link: 3 },
+      ],
+      outputs: [slot("depth", "DPT_DEPTH", [5])],
+      widgets_values: ["points", ""],
+    },
+    {
+      ...{ id: 5, type: "DPTRenderDepth", pos: [900, 60], size: [300, 300], mode: 0, order: 4 },
+      inputs: [{ name: "depth", type: "DPT_DEPTH", link: 5 }],
+      outputs: [
+        slot("image", "IMAGE", [6]),
+        slot("mask", "MASK", null),
+        slot("valid", "MASK", null),
+      ],
+      widgets_values: ["true depth: far = white", "each image", "as estimated", "grey", false, 1, 0, 0],
+    },
+    {
+      ...{ id: 6, type: "PreviewImage", pos: [900, 500], size: [400, 320], mode: 0, order: 5 },
+      ...{ inputs: [{ name: "images", type: "IMAGE", link: 6 }], outputs: [] },
+    },
+  ],
+  links: [
+    [1, 1, 0, 3, 0, "DPT_MODEL"],
+    [2, 2, 0, 3, 1, "IMAGE"],
+    [3, 2, 0, 4, 1, "IMAGE"],
+    [4, 3, 0, 4, 0, "DPT_DEPTH"],
+    [5, 4, 0, 5, 0, "DPT_DEPTH"],
+    [6, 5, 0, 6, 0, "IMAGE"],
+  ],
+};
+
+await inBothRenderings(async (browser, isVue) => {
+  const name = isVue ? "vue" : "classic";
+  const { context, page, errors } = await open(browser, address, { isVue });
+  const shot = (what) => page.screenshot({ path: join(screenshots, `${name}-${what}.png`) });
+  const root = await loadWorkflow(page, WORKFLOW, ".dpt-points");
+  const shown = root.locator("svg image").first();
+  await page.waitForFunction(() => document.querySelector(".dpt-points svg image[href]"));
+  await page.waitForTimeout(1500);
+
+  const size = await shown.evaluate((image) => [image.width, image.height].map((l) => l.baseVal.value));
+  const at = async (x, y) => {
+    const box = await shown.boundingBox();
+    return [box.x + ((x + 0.5) / size[0]) * box.width, box.y + ((y + 0.5) / size[1]) * box.height];
+  };
+  const click = async (x, y, options = {}) => page.mouse.click(...(await at(x, y)), options);
+  const text = () =>
+    page.evaluate(() => {
+      const node = window.app.graph.nodes.find((n) => n.comfyClass === "DPTAlignDepth");
+      return node.widgets.find((w) => w.name === "to.points")?.value;
+    });
+  const points = async () => (await text()).split("\n").map((line) => line.split(", "));
+  const status = () => root.locator(".dpt-points-status").textContent();
+  const input = root.locator(".dpt-points-number input");
+
+  // A click, and what is typed then, is a point of known distance.
+  await click(60, 50);
+  assert.match(await status(), /1 point without a number/);
+  await page.keyboard.type("2.5");
+  await page.keyboard.press("Enter");
+  await click(500, 300);
+  await page.keyboard.type("7");
+  await shot("1-typing");
+  await page.keyboard.press("Enter");
+  assert.match(await status(), /^2 points — click/);
+  let [first, second] = await points();
+  assert.ok(Math.abs(first[0] - 60) <= 2 && Math.abs(first[1] - 50) <= 2, first);
+  assert.deepEqual([first[2], second[2]], ["2.5", "7"]);
+
+  // Correct a distance: one step to undo. Digits go where they belong.
+  await click(60, 50);
+  await page.keyboard.type("3.25");
+  await page.keyboard.press("Escape");
+  assert.equal((await points())[0][2], "3.25");
+  await page.keyboard.press("Control+z");
+  assert.equal((await points())[0][2], "2.5");
+  await page.keyboard.press("Control+Shift+z");
+  assert.equal((await points())[0][2], "3.25");
+
+  // Move one, set a third without a distance, delete it again.
+  await page.mouse.move(...(await at(500, 300)));
+  await page.mouse.down();
+  await page.mouse.move(...(await at(450, 280)));
+  await page.mouse.move(...(await at(420, 260)));
+  await page.mouse.up();
+  [, second] = await points();
+  assert.ok(Math.abs(second[0] - 420) <= 2 && second[2] === "7", second);
+  await click(300, 100, { button: "right" });
+  assert.equal((await points()).length, 2, "a right click on nothing sets nothing");
+  await click(300, 100);
+  assert.equal((await points())[2][2], "?");
+  await input.press("Escape");
+  await click(300, 100, { button: "right" });
+  assert.equal((await points()).length, 2);
+  assert.equal(await page.evaluate(() => window.app.graph.nodes.length), 6);
+  await shot("2-points");
+
+  // Another choice has no editor; back again, the points can be typed.
+  const choose = (value) =>
+    page.evaluate((to) => {
+      const node = window.app.graph.nodes.find((n) => n.comfyClass === "DPTAlignDepth");
+      const widget = node.widgets.find((w) => w.name === "to");
+      widget.value = to;
+      widget.callback?.(to);
+    }, value);
+  const before = await text();
+  await choose("masked surface");
+  await page.waitForTimeout(500);
+  assert.equal(await root.isVisible(), false);
+  await shot("3-masked");
+  await choose("points");
+  await page.waitForTimeout(500);
+  assert.equal(await root.isVisible(), true);
+  await page.evaluate((value) => {
+    const node = window.app.graph.nodes.find((n) => n.comfyClass === "DPTAlignDepth");
+    node.widgets.find((w) => w.name === "to.points").value = value;
+  }, before);
+  await page.mouse.move(5, 500);
+  await page.mouse.move(...(await at(200, 200)));
+  await page.waitForTimeout(200);
+  assert.match(await status(), /^2 points/);
+  await click(60, 50);
+  await page.keyboard.press("Shift+ArrowRight");
+  const moved = await text();
+  assert.equal(moved.split(", ")[0], String(Number(before.split(", ")[0]) + 10));
+
+  // Run: the random weights may see near and far the other way round, which is said.
+  const result = await queue(page).then((outputs) => outputs[4]?.dpt_align, (error) => error.message);
+  if (typeof result === "string") assert.match(result, /contradicts the depth/);
+  else assert.equal(result[0].size.width, size[0]);
+  await page.waitForTimeout(500);
+  await shot("4-run");
+
+  await page.waitForTimeout(1500);
+  await page.reload({ waitUntil: "domcontentloaded" });
+  await ready(page);
+  await page.waitForFunction(() => document.querySelector(".dpt-points svg circle"), null, {
+    timeout: 30000,
+  });
+  assert.equal(await text(), moved);
+  assert.deepEqual(errors.filter((one) => !/contradicts the depth/.test(one)), []);
+  await context.close();
+  return { name, size };
+});
