@@ -20,7 +20,6 @@ from .choices import setting
 from .editor import editor_picture
 from .types import DptDepth
 
-
 NO_POINTS = "there are no points yet. Click on the picture and type how far away it is there."
 
 

@@ -116,8 +116,8 @@ class DepthToGeometry(io.ComfyNode):
         """Compute frame by frame into memory that is taken once."""
         count, height, width = depth.values.shape
         intrinsics = to_intrinsics(camera, depth)
-        texture = _texture(depth) if image is None else _matching(image, depth)
         z = distances(depth, near or None, far or None)
+        texture = _texture(depth) if image is None else _matching(image, depth)
         points = torch.empty(count, height, width, 3)
         mask = torch.empty(count, height, width, dtype=torch.bool)
         pictures = host.empty_result((count, height, width, 3))
@@ -176,7 +176,8 @@ def _matching(image: Tensor, depth: Depth) -> Tensor:
 
 def _texture(depth: Depth) -> Tensor:
     grey = torch.empty(depth.values.shape)
-    for number, frame in enumerate(render(depth, Rendering())):
+    valid = torch.stack([valid_pixels(depth, number) for number in range(len(depth.values))])
+    for number, frame in enumerate(render(depth._replace(valid=valid), Rendering())):
         grey[number] = frame.grey
     return grey.unsqueeze(-1).expand(*grey.shape, 3)
 

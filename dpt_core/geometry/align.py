@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..depth.model import Depth
-from ..render.normalise import nearness
+from ..render.normalise import check_frames, nearness
 from .line import Line, fit, fit_robust
 from .surface import valid_pixels
 
@@ -54,6 +54,7 @@ def align_to_points(depth: Depth, points: list[KnownPoint]) -> Depth:
         ValueError: no points, one outside of the image or without depth, a distance that is not
             above 0, or points that contradict the depth.
     """
+    check_frames(depth)
     height, width = depth.values.shape[-2:]
     if not points:
         raise ValueError("There are no points. Give at least one as x, y, metres.")
@@ -88,6 +89,7 @@ def align_to_mask(depth: Depth, mask: Tensor, metres: float) -> Depth:
     Raises:
         ValueError: a mask of another size or without a pixel, or a distance not above 0.
     """
+    check_frames(depth)
     mask = check_mask(mask, depth)
     if not metres > 0:
         raise ValueError(f"The distance is {metres:g} metres; it must be more than 0.")
@@ -117,6 +119,7 @@ def align_to_reference(
     Raises:
         ValueError: other sizes, or too few pixels where both are valid.
     """
+    check_frames(depth)
     count, size = len(depth.values), depth.values.shape[-2:]
     if reference.values.shape[-2:] != size or len(reference.values) not in (1, count):
         found, wanted = (
@@ -167,6 +170,7 @@ def remove_plane(depth: Depth, mask: Tensor | None = None) -> Flattened:
     Raises:
         ValueError: a mask of another size, or fewer than three pixels to fit to.
     """
+    check_frames(depth)
     chosen = None if mask is None else check_mask(mask, depth)
     height, width = depth.values.shape[-2:]
     row, column = torch.meshgrid(

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..depth.model import Depth
 from ..depth.sky import IS_SKY
-from ..render.normalise import check_near_far, extremes
+from ..render.normalise import check_frames, check_near_far, extremes
 from .camera import rays
 
 SIMILAR = 3.0  # a jump this many times the other neighbour's leads to another surface
@@ -40,9 +40,10 @@ def distances(depth: Depth, near: float | None = None, far: float | None = None)
             In between, inverse depth is linear. Not used with other kinds, whose shape is known.
 
     Raises:
-        ValueError: inverse depth without near and far, or not 0 < near < far; inverse depth
-            that is the same everywhere.
+        ValueError: no frame; inverse depth without near and far, or not 0 < near < far; inverse
+            depth that is nowhere valid or the same everywhere.
     """
+    check_frames(depth)
     if depth.kind != "inverse":
         return depth.values.to(torch.float32, copy=True)
     if near is None or far is None:
@@ -56,7 +57,12 @@ def distances(depth: Depth, near: float | None = None, far: float | None = None)
         for number in range(len(depth.values))
         if (known := depth.values[number][valid_pixels(depth, number)].float()).numel()
     ]
-    low, high = min((end[0] for end in ends), default=0), max((end[1] for end in ends), default=0)
+    if not ends:
+        raise ValueError(
+            "There is no valid depth in it: all is NaN, infinite, sky or marked invalid. Check the "
+            "image and the checkpoint that made it."
+        )
+    low, high = min(end[0] for end in ends), max(end[1] for end in ends)
     if not low < high:
         raise ValueError(
             "The depth is the same everywhere, so it has no shape. Check the image and the "

@@ -25,6 +25,19 @@ class Limits(NamedTuple):
     shift: float = 0.0
 
 
+def check_frames(depth: Depth) -> None:
+    """Refuse raw depth without a pixel.
+
+    Raises:
+        ValueError: it is not B×H×W with at least one frame.
+    """
+    if depth.values.ndim != 3 or 0 in depth.values.shape:
+        shape = "×".join(str(side) for side in depth.values.shape)
+        raise ValueError(
+            f"The depth is {shape} (frames × height × width); at least one frame was expected."
+        )
+
+
 def nearness(depth: Depth) -> Tensor:
     """Larger is nearer, for every kind: inverse depth as it is, 1/z of metres. B×H×W float32."""
     values = depth.values.float()

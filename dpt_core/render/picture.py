@@ -12,6 +12,7 @@ from ..depth.config import Kind
 from ..depth.model import Depth
 from .normalise import (
     Limits,
+    check_frames,
     check_near_far,
     distance,
     extremes,
@@ -93,9 +94,7 @@ class Rendering:
         Raises:
             ValueError: one sentence that says what to change.
         """
-        if depth.values.ndim != 3 or 0 in depth.values.shape:
-            shape = "×".join(str(side) for side in depth.values.shape)
-            raise ValueError(f"The depth is {shape}; at least one frame B×H×W was expected.")
+        check_frames(depth)
         if not (math.isfinite(self.gamma) and self.gamma > 0):
             raise ValueError(f"gamma is {self.gamma:g}; it must be above 0.")
         if self.style in ("metres", "raw") and (self.invert or self.gamma != 1):

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..depth.model import Depth
 from ..render import nearness
+from ..render.normalise import check_frames
 from .regions import label_regions
 
 Unit = Literal["percentile", "metres"]
@@ -73,6 +74,7 @@ def depth_mask(
         )
     if unit == "percentile" and not (near >= 0 and far <= 100):
         raise ValueError(f"near is {near:g} and far {far:g}; percentiles are from 0 to 100.")
+    check_frames(depth)
     valid = _valid(depth)
     places = depth.values.float() if unit == "metres" else _percentiles(-nearness(depth), valid)
     beyond = torch.maximum(near - places, places - far).clamp(min=0)
@@ -101,6 +103,7 @@ def layer_prompts(depth: Depth, layers: int = 3, least_area: float = 0.005) -> l
     """
     if not 2 <= layers <= 16:
         raise ValueError(f"layers is {layers}; it must be from 2 to 16.")
+    check_frames(depth)
     near, valid = nearness(depth), _valid(depth)
     return [_image_prompts(*image, layers, least_area) for image in zip(near, valid, strict=True)]
 
