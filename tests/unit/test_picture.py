@@ -192,7 +192,7 @@ METRES = Depth(1 + torch.rand(1, 4, 4), "metres")
         (FLAT, {"range": WholeBatch()}, "the same everywhere"),
         (FLAT, {"range": Steady()}, "the same everywhere"),
         (Depth(torch.full((1, 3, 3), torch.nan), "inverse"), {}, "image 0 .* NaN"),
-        (Depth(torch.ones(0, 3, 3), "inverse"), {}, "0×3×3; at least one frame"),
+        (Depth(torch.ones(0, 3, 3), "inverse"), {}, "0×3×3 .*at least one frame"),
         (RAMP, {"style": "metres", "near": 5, "far": 2}, "near is 5 and far is 2"),
         (RAMP, {"style": "far", "near": 0, "far": 2}, "near is 0 and far is 2"),
         (RAMP, {"style": "far"}, "Give near and far"),
