@@ -1,7 +1,7 @@
 """A video through a real server: memory, progress, Cancel, and what a second run computes.
 
 Load Video → Get Video Components → Estimate Depth → Render Depth → Create Video → Save Video.
-With DPT_VIDEO_FRAMES=500 in the environment it is a long one; that takes 15 GB of memory.
+With DPT_VIDEO_FRAMES=500 in the environment it is a long one; that takes 20 GB of memory.
 """
 
 import asyncio
@@ -135,9 +135,12 @@ def memory(server: Any, field: str) -> int:
 
 def test_memory_is_that_of_the_maps_and_one_chunk(server, checkpoint, clip):
     """Raw depth, Estimate Depth's picture and Render Depth's: three numbers a pixel, no copies."""
+    reset = Path(f"/proc/{server.pid}/clear_refs")
+    if not reset.exists():
+        pytest.skip("needs Linux's /proc, to see the most memory that the server has taken")
     first = follow(server, first_frames(graph(clip), CHUNK))  # libraries, weights, the frames
     assert first[-1][0] == "execution_success", first[-1]
-    Path(f"/proc/{server.pid}/clear_refs").write_text("5")  # VmHWM starts anew
+    reset.write_text("5")  # VmHWM starts anew
     before = memory(server, "VmRSS")
 
     messages = follow(server, graph(clip))
