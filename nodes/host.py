@@ -4,6 +4,7 @@ No other file imports ``comfy`` or ``folder_paths``, so what a new version of th
 changes is changed here.
 """
 
+import atexit
 import hashlib
 import os
 from collections.abc import Callable, Iterator
@@ -265,11 +266,9 @@ def kept_model(path: Path, state: tuple[int, int] | None) -> HostedModel:
     """
     for loaded in management.current_loaded_models:
         kept = getattr(loaded, KEPT, None)
-        if kept is None:
-            continue
-        if kept[:2] == (path, state):
+        if kept is not None and kept[:2] == (path, state):
             return kept[2]
-        delattr(loaded, KEPT)  # before the next is loaded, so that two are never in memory
+    let_go()  # before the next is loaded, so that two are never in memory
     return load_model(path, "auto", None, None)
 
 
@@ -283,6 +282,14 @@ def keep_model(hosted: HostedModel, path: Path, state: tuple[int, int] | None) -
     for loaded in management.current_loaded_models:
         if loaded.model is hosted.patcher:
             setattr(loaded, KEPT, (path, state, hosted))
+
+
+@atexit.register  # the host's handle on a model cannot be freed when half of Python is gone
+def let_go() -> None:
+    """Keep no model any longer."""
+    for loaded in management.current_loaded_models:
+        if hasattr(loaded, KEPT):
+            delattr(loaded, KEPT)
 
 
 # ---- files for the browser
