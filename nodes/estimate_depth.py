@@ -107,8 +107,7 @@ class EstimateDepth(io.ComfyNode):
                     SIZE,
                     "as the image",
                     "Size of the depth picture; raw depth always has that of the image.",
-                    optional=True,
-                    extra_dict={"advanced": True},
+                    advanced=True,
                 ),
                 io.Combo.Input(
                     "raw_precision",

@@ -8,26 +8,68 @@ from ..dpt_core.render import Target, pixel_perfect, to_multiple, to_short_side
 from .choices import setting
 
 
-def size_input(name: str, as_it_is: str, tooltip: str, **options: Any) -> io.DynamicCombo.Input:
+def size_input(
+    name: str, as_it_is: str, tooltip: str, advanced: bool = False
+) -> io.DynamicCombo.Input:
     """The input.
 
     Args:
         name: its id, which `to_target` needs too.
         as_it_is: the choice that changes nothing, the first.
         tooltip: of the input.
-        options: of the input.
+        advanced: it and its settings are optional, and only shown on demand.
     """
+
+    def side(which: str) -> io.Int.Input:
+        return io.Int.Input(
+            which,
+            default=1024,
+            min=1,
+            max=16384,
+            advanced=advanced,
+            tooltip=f"The {which} in pixels of the image.",
+        )
+
+    fit = io.Combo.Input(
+        "fit",
+        options=["crop", "stretch"],
+        advanced=advanced,
+        tooltip="crop keeps the aspect and cuts the sides off, as ComfyUI does with hints.",
+    )
+    multiple = io.Int.Input(
+        "multiple",
+        default=64,
+        min=1,
+        max=1024,
+        advanced=advanced,
+        tooltip="Each side goes to the nearest multiple of this.",
+    )
+    outer = io.Boolean.Input(
+        "outer",
+        default=False,
+        advanced=advanced,
+        tooltip="Off: the map covers the image, which then crops it. On: it lies inside.",
+    )
+    pixels = io.Int.Input(
+        "pixels",
+        default=512,
+        min=1,
+        max=16384,
+        advanced=advanced,
+        tooltip="The short side in pixels; the aspect is kept.",
+    )
     return io.DynamicCombo.Input(
         name,
         options=[
             io.DynamicCombo.Option(as_it_is, []),
-            io.DynamicCombo.Option("exact", [_side("width"), _side("height"), _fit()]),
-            io.DynamicCombo.Option("multiple", [_multiple()]),
-            io.DynamicCombo.Option("pixel perfect", [_side("width"), _side("height"), _outer()]),
-            io.DynamicCombo.Option("short side", [_short_side()]),
+            io.DynamicCombo.Option("exact", [side("width"), side("height"), fit]),
+            io.DynamicCombo.Option("multiple", [multiple]),
+            io.DynamicCombo.Option("pixel perfect", [side("width"), side("height"), outer]),
+            io.DynamicCombo.Option("short side", [pixels]),
         ],
         tooltip=f"{tooltip} {CHOICES}",
-        **options,
+        optional=advanced,
+        extra_dict={"advanced": True} if advanced else None,
     )
 
 
@@ -52,45 +94,3 @@ def to_target(choice: dict[str, Any], name: str, size: tuple[int, int]) -> Targe
         case "short side":
             return Target(to_short_side(size, setting(choice, name, "pixels")), "stretch")
     return None
-
-
-def _side(name: str) -> io.Int.Input:
-    return io.Int.Input(
-        name, default=1024, min=1, max=16384, tooltip=f"The {name} in pixels of the image."
-    )
-
-
-def _fit() -> io.Combo.Input:
-    return io.Combo.Input(
-        "fit",
-        options=["crop", "stretch"],
-        tooltip="crop keeps the aspect and cuts the sides off, as ComfyUI does with hints.",
-    )
-
-
-def _multiple() -> io.Int.Input:
-    return io.Int.Input(
-        "multiple",
-        default=64,
-        min=1,
-        max=1024,
-        tooltip="Each side goes to the nearest multiple of this.",
-    )
-
-
-def _outer() -> io.Boolean.Input:
-    return io.Boolean.Input(
-        "outer",
-        default=False,
-        tooltip="Off: the map covers the image, which then crops it. On: it lies inside.",
-    )
-
-
-def _short_side() -> io.Int.Input:
-    return io.Int.Input(
-        "pixels",
-        default=512,
-        min=1,
-        max=16384,
-        tooltip="The short side in pixels; the aspect is kept.",
-    )
