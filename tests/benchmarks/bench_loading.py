@@ -21,9 +21,9 @@ def peak_megabytes() -> float:
 
 def write_large(path: Path) -> None:
     """A file of the size of Depth Anything V2-L, all zeros."""
-    import peers
+    import converted
 
-    model = peers.depth_anything(1024, 24, [5, 12, 18, 24], [256, 512, 1024, 1024], 256)
+    model = converted.MODELS["depth_anything_v2_vitl"]()
     save_file({name: tensor * 0 for name, tensor in model.state_dict().items()}, path)
 
 

@@ -1,141 +1,240 @@
-"""transformers' models of published shapes, with random weights, and ours on the same weights."""
+"""Our models and other packages' on the same random weights, each as functions to be timed.
 
+A checkpoint of published shapes is written first: in the official layout for the official code
+and timm, in that of transformers for transformers and ONNX Runtime. Both sides load this file.
+"""
+
+import gzip
+import json
+import math
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
 
 import torch
-from safetensors.torch import save_file
-from transformers import (  # pyright: ignore[reportMissingImports]
-    BeitConfig,
-    BitConfig,
-    DepthAnythingConfig,
-    DepthAnythingForDepthEstimation,
-    Dinov2Config,
-    DPTConfig,
-    DPTForDepthEstimation,
-    PreTrainedModel,
-    Swinv2Config,
-)
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 import dpt_core
 
+MANIFESTS = Path(__file__).parents[1] / "fixtures" / "manifests.json.gz"
 
-def depth_anything(width: int, depth: int, taps: list[int], channels: list[int], features: int):
-    """Depth Anything V2."""
-    backbone = Dinov2Config(
-        hidden_size=width,
-        num_hidden_layers=depth,
-        num_attention_heads=width // 64,
-        image_size=518,
-        patch_size=14,
-        out_indices=taps,
-        apply_layernorm=True,
-        reshape_hidden_states=False,
-    )
-    config = DepthAnythingConfig(
-        backbone_config=backbone.to_dict(),
-        reassemble_hidden_size=width,
-        neck_hidden_sizes=channels,
-        fusion_hidden_size=features,
-        head_hidden_size=32,
-        patch_size=14,
-    )
-    return DepthAnythingForDepthEstimation(config)
+Array = Any  # rows×columns×3 of uint8: a photograph
 
 
-def beit_base() -> PreTrainedModel:
-    """MiDaS v3.1 BEiT-B 384."""
-    backbone = BeitConfig(
-        image_size=384,
-        use_relative_position_bias=True,
-        out_indices=[3, 6, 9, 12],
-        reshape_hidden_states=False,
-    )
-    return DPTForDepthEstimation(
-        DPTConfig(backbone_config=backbone.to_dict(), neck_hidden_sizes=[96, 192, 384, 768])
-    )
+class Contestant(NamedTuple):
+    """What can be timed.
+
+    Attributes:
+        net: normalised B×3×H×W → the network's result.
+        whole: photograph → depth at its size; None: not compared.
+    """
+
+    net: Callable[[Tensor], Any]
+    whole: Callable[[Array], Any] | None = None
 
 
-def swin_tiny() -> PreTrainedModel:
-    """MiDaS v3.1 Swin V2-T 256."""
-    backbone = Swinv2Config(
-        image_size=256,
-        embed_dim=96,
-        depths=[2, 2, 6, 2],
-        num_heads=[3, 6, 12, 24],
-        window_size=16,
-        out_indices=[1, 2, 3, 4],
-    )
-    return DPTForDepthEstimation(
-        DPTConfig(backbone_config=backbone.to_dict(), neck_hidden_sizes=[96, 192, 384, 768])
-    )
+def write_checkpoint(name: str, peer: str, folder: Path) -> Path:
+    """Random weights of the published checkpoint `name`, in the layout that `peer` reads."""
+    torch.manual_seed(0)
+    if peer in ("transformers", "onnxruntime"):
+        import converted
 
-
-def vit_large() -> PreTrainedModel:
-    """MiDaS v3.0 ViT-L 384."""
-    return DPTForDepthEstimation(
-        DPTConfig(
-            hidden_size=1024,
-            num_hidden_layers=24,
-            num_attention_heads=16,
-            intermediate_size=4096,
-            backbone_out_indices=[5, 11, 17, 23],
-            neck_hidden_sizes=[256, 512, 1024, 1024],
+        model = converted.MODELS[name]()
+        model.load_state_dict(
+            {k: _random(k, t.dtype, *t.shape) for k, t in model.state_dict().items()}
         )
+        model.save_pretrained(folder)
+        return folder
+    shapes = json.loads(gzip.decompress(MANIFESTS.read_bytes()))[name]["state_dict"]
+    path = folder / f"{name}.safetensors"
+    tensors = {k: _random(k, getattr(torch, kind), *shape) for k, (kind, *shape) in shapes.items()}
+    save_file(tensors, path)
+    return path
+
+
+def _random(key: str, kind: torch.dtype, *shape: int) -> Tensor:
+    if not kind.is_floating_point:
+        return torch.zeros(shape, dtype=kind)  # index tables, which every code makes anew
+    if len(shape) > 1:
+        return torch.randn(shape) / math.sqrt(math.prod(shape[1:]))
+    return 0.1 * torch.randn(shape) + (1 if key.endswith("weight") else 0)
+
+
+def ours(path: Path, name: str, peer: str, dtype: torch.dtype) -> Contestant:
+    """This repository's, on the weights of `peer`; only the encoder where the peer is one."""
+    model = dpt_core.load(path, dtype=dtype)
+    if peer == "timm":
+        return Contestant(model.net.imgencoder)
+
+    def whole(photograph: Array) -> Tensor:
+        image = torch.from_numpy(photograph).permute(2, 0, 1).unsqueeze(0) / 255
+        return model.infer(image).values
+
+    return Contestant(lambda images: model.net(images.to(dtype)), whole)
+
+
+def transformers(path: Path, name: str, dtype: torch.dtype) -> Contestant:
+    """With the fused attention that it takes by itself where it has one."""
+    from transformers import (  # pyright: ignore[reportMissingImports]
+        AutoModelForDepthEstimation,
+        DPTImageProcessor,
+    )
+
+    model = AutoModelForDepthEstimation.from_pretrained(path, torch_dtype=dtype).eval()
+    processor = DPTImageProcessor(
+        size={"height": 518, "width": 518},
+        keep_aspect_ratio=True,
+        ensure_multiple_of=14,
+        resample=3,
+        image_mean=[0.485, 0.456, 0.406],
+        image_std=[0.229, 0.224, 0.225],
+    )
+
+    def net(images: Tensor) -> Tensor:
+        return model(images.to(dtype)).predicted_depth
+
+    def whole(photograph: Array) -> Tensor:
+        depth = net(processor(photograph, return_tensors="pt")["pixel_values"])
+        size = photograph.shape[:2]
+        return torch.nn.functional.interpolate(depth[:, None], size, mode="bilinear")
+
+    return Contestant(net, whole)
+
+
+def official(path: Path, name: str, dtype: torch.dtype) -> Contestant:
+    """The authors' own code, from a checkout on ``sys.path``."""
+    stand_in_torchvision()
+    if name.startswith("depth_anything"):
+        from depth_anything_v2.dpt import DepthAnythingV2  # pyright: ignore[reportMissingImports]
+
+        config = json.loads(gzip.decompress(MANIFESTS.read_bytes()))[name]["config"]
+        sizes = {"features": config["features"], "out_channels": config["out_channels"]}
+        model: Any = DepthAnythingV2(encoder=name.rpartition("_")[2], **sizes)
+    else:
+        from midas.dpt_depth import DPTDepthModel  # pyright: ignore[reportMissingImports]
+
+        backbones = {
+            "dpt_beit_base_384": "beitb16_384",
+            "dpt_beit_large_512": "beitl16_512",
+            "dpt_swin2_tiny_256": "swin2t16_256",
+            "dpt_hybrid_384": "vitb_rn50_384",
+        }
+        model = DPTDepthModel(path=None, backbone=backbones[name], non_negative=True)
+    model.load_state_dict(load_file(path))
+    model = model.eval().to(dtype)
+    whole: Callable[..., Any] | None = getattr(model, "infer_image", None)
+    return Contestant(
+        lambda images: model(images.to(dtype)),
+        None if whole is None else lambda photograph: whole(photograph[..., ::-1], 518),
     )
 
 
-def hybrid() -> PreTrainedModel:
-    """MiDaS v3.0 hybrid 384."""
-    backbone = BitConfig(
-        global_padding="same",
-        layer_type="bottleneck",
-        depths=[3, 4, 9],
-        out_features=["stage1", "stage2", "stage3"],
-        embedding_dynamic_padding=True,
+def timm(path: Path, name: str, dtype: torch.dtype) -> Contestant:
+    """The encoder alone, with all four taps."""
+    stand_in_torchvision()
+    import timm as package  # pyright: ignore[reportMissingImports]
+
+    names = {
+        "depth_anything_v2_vits": ("vit_small_patch14_dinov2", {"img_size": 518}),
+        "depth_anything_v2_vitb": ("vit_base_patch14_dinov2", {"img_size": 518}),
+        "dpt_beit_base_384": ("beit_base_patch16_384", {}),
+    }
+    architecture, options = names[name]
+    model: Any = package.create_model(architecture, num_classes=0, **options)
+    weights = {}
+    for key, tensor in load_file(path).items():
+        prefix, _, rest = key.partition("pretrained.")
+        rest = rest.removeprefix("model.")
+        if not prefix and rest in model.state_dict():
+            weights[rest] = tensor
+    missing = set(model.state_dict()) - set(weights)
+    # BEiT's last norm and the index tables are not of the checkpoint; its stages pass no norm.
+    left = {key for key in missing if not key.endswith("relative_position_index")}
+    if left - {"norm.weight", "norm.bias", "fc_norm.weight", "fc_norm.bias"}:
+        raise ValueError(f"timm's {architecture} wants {sorted(left)}, which {name} lacks.")
+    model.load_state_dict({**model.state_dict(), **weights})
+    model = model.eval().to(dtype)
+    has_norm = "norm.weight" in weights
+    taps = {"indices": [2, 5, 8, 11], "norm": has_norm, "intermediates_only": True}
+    return Contestant(lambda images: model.forward_intermediates(images.to(dtype), **taps))
+
+
+def onnxruntime(path: Path, name: str, dtype: torch.dtype) -> Contestant:
+    """An export of the model of transformers, with attention written out."""
+    import onnxruntime as package  # pyright: ignore[reportMissingImports]
+    from transformers import (  # pyright: ignore[reportMissingImports]
+        AutoModelForDepthEstimation,
     )
-    return DPTForDepthEstimation(
-        DPTConfig(
-            is_hybrid=True,
-            backbone_config=backbone.to_dict(),
-            backbone_featmap_shape=[1, 1024, 24, 24],
-            neck_ignore_stages=[0, 1],
-            reassemble_factors=[1, 1, 1, 0.5],
-            backbone_out_indices=[0, 1, 8, 11],
-            neck_hidden_sizes=[256, 512, 768, 768],
-        )
+
+    if dtype != torch.float32:
+        raise ValueError(f"ONNX Runtime is compared in float32, not {dtype}.")
+    side = {"dpt_beit_base_384": 384, "dpt_swin2_tiny_256": 256}.get(name, 518)
+    model = AutoModelForDepthEstimation.from_pretrained(path, attn_implementation="eager").eval()
+    model.config.return_dict = False
+    with tempfile.TemporaryDirectory() as folder:
+        file = str(Path(folder, "model.onnx"))
+        image = torch.zeros(1, 3, side, side)
+        torch.onnx.export(model, (image,), file, dynamo=False, input_names=["images"])
+        settings = package.SessionOptions()
+        settings.intra_op_num_threads = torch.get_num_threads()
+        session = package.InferenceSession(file, settings, providers=["CPUExecutionProvider"])
+    return Contestant(
+        lambda images: torch.from_numpy(session.run(None, {"images": images.numpy()})[0])
     )
 
 
-# name → (model, height and width of the network's input)
-MODELS: dict[str, tuple[Callable[[], PreTrainedModel], tuple[int, int]]] = {
-    "V2-S 518×518": (
-        lambda: depth_anything(384, 12, [3, 6, 9, 12], [48, 96, 192, 384], 64),
-        (518, 518),
-    ),
-    "V2-S 518×924": (
-        lambda: depth_anything(384, 12, [3, 6, 9, 12], [48, 96, 192, 384], 64),
-        (518, 924),
-    ),
-    "V2-B 518×518": (
-        lambda: depth_anything(768, 12, [3, 6, 9, 12], [96, 192, 384, 768], 128),
-        (518, 518),
-    ),
-    "BEiT-B 384×384": (beit_base, (384, 384)),
-    "Swin V2-T 256×256": (swin_tiny, (256, 256)),
-    "hybrid 384×384": (hybrid, (384, 384)),
-    "ViT-L 384×384": (vit_large, (384, 384)),
+PEERS: dict[str, Callable[[Path, str, torch.dtype], Contestant]] = {
+    "transformers": transformers,
+    "official": official,
+    "timm": timm,
+    "onnxruntime": onnxruntime,
 }
 
 
-def pair(name: str) -> tuple[dpt_core.DepthModel, PreTrainedModel, tuple[int, int]]:
-    """Ours and theirs, with the same weights, and the size of the input."""
-    make, size = MODELS[name]
-    torch.manual_seed(0)
-    theirs = make().eval()
-    with tempfile.TemporaryDirectory() as folder:
-        theirs.config.save_pretrained(folder)
-        save_file(theirs.state_dict(), Path(folder, "model.safetensors"))
-        ours = dpt_core.load(folder)
-    return ours, theirs, size
+def stand_in_torchvision() -> None:
+    """Let packages be imported that need torchvision for images and training alone."""
+    import importlib.abc
+    import importlib.machinery
+    import importlib.util
+
+    if importlib.util.find_spec("torchvision"):
+        return
+
+    class Names(type):
+        def __getattr__(cls, name: str) -> str:
+            return name
+
+    class Compose:
+        def __init__(self, steps: list[Callable[[Any], Any]]) -> None:
+            self.steps = steps
+
+        def __call__(self, item: Any) -> Any:
+            for step in self.steps:
+                item = step(item)
+            return item
+
+    class Empty(ModuleType):
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            return Compose if name == "Compose" else Names(name, (), {})
+
+    class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+        def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
+            if fullname.partition(".")[0] == "torchvision":
+                return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
+            return None
+
+        def create_module(self, spec: Any) -> ModuleType:
+            module = Empty(spec.name)
+            module.__path__ = []
+            return module
+
+        def exec_module(self, module: ModuleType) -> None:
+            pass
+
+    sys.meta_path.append(Finder())

@@ -5,11 +5,14 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import torch
 
 Times = dict[str, list[float]]
+PACKAGES = ("transformers", "timm", "onnxruntime", "segment-anything")
 
 
 def interleaved(contestants: Mapping[str, Callable[[], object]], rounds: int = 7) -> Times:
@@ -37,19 +40,39 @@ def row(name: str, seconds: list[float]) -> str:
     return f"{name:<28}{middle:>9.3f} s   ({low:.3f} … {high:.3f})"
 
 
+def megabytes(field: str) -> float:
+    """VmRSS (now) or VmHWM (the most so far) of this process (Linux)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1e3
+
+
+def forget_peak() -> None:
+    """Let VmHWM start again from what is held now (Linux)."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
 def machine() -> dict[str, object]:
     """What the numbers depend on."""
+    installed = {dist.metadata["Name"]: dist.version for dist in metadata.distributions()}
     return {
         "processor": _processor(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "python": platform.python_version(),
+        **{name: installed[name] for name in PACKAGES if name in installed},
     }
 
 
 def save(path: Path, results: dict[str, object]) -> None:
     """Write results beside what they depend on."""
     path.write_text(json.dumps({"machine": machine(), **results}, indent=2) + "\n")
+
+
+def add(path: Path, case: str, peer: str, found: dict[str, Any]) -> None:
+    """Put one result into a file that may hold others: case → peer → result."""
+    results = json.loads(path.read_text()) if path.is_file() else {}
+    results.setdefault(case, {})[peer] = found
+    path.write_text(json.dumps(results, indent=1) + "\n")
 
 
 def _processor() -> str:
