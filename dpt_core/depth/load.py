@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..checkpoint.build import assemble, check_shapes, common_dtype, move_weights
 from ..checkpoint.detect import detect
@@ -93,7 +93,9 @@ def load(
         warnings.warn(text, stacklevel=2)
     inspection = replace(prepared.inspection, warnings=tuple(broken))
     net = assemble(partial(DPT, inspection.config, ops), prepared.tensors)
-    return DepthModel(inspection.config, net, inspection, torch.device(device), compute)
+    casts_weights = ops not in (default, nn)
+    place = torch.device(device)
+    return DepthModel(inspection.config, net, inspection, place, compute, casts_weights)
 
 
 class _Prepared(NamedTuple):

@@ -1,12 +1,14 @@
 """A loaded depth model: images in, raw depth out, in chunks."""
 
 import math
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..geometry.camera import intrinsics_of_fov
 from .config import DPTConfig, Kind
@@ -51,6 +53,7 @@ class DepthModel:
         inspection: where it comes from, and the evidence for what the weights do not say.
         device: where it computes; a host that moves the weights by itself sets this.
         dtype: what it computes in.
+        casts_weights: the layers cast their weights to the format of their input at use.
     """
 
     config: DPTConfig
@@ -58,6 +61,7 @@ class DepthModel:
     inspection: Inspection
     device: torch.device
     dtype: torch.dtype
+    casts_weights: bool = False
 
     def preprocess(self, images: Tensor, resolution: int | None = None) -> Tensor:
         """B×3×H×W float in [0, 1] → the network's float32 input, on the images' device.
@@ -83,7 +87,8 @@ class DepthModel:
 
         The work goes in chunks, so that hundreds of frames need no more memory than one
         chunk and the result. When the device runs out of memory the chunk is halved and
-        the work goes on at the same frame.
+        the work goes on at the same frame. An image whose depth is lost in half precision
+        (NaN, infinite or all equal) is estimated again in float32, and it alone.
 
         Args:
             images: B×3×H×W float RGB in [0, 1], any size, on any device; never changed.
@@ -96,6 +101,9 @@ class DepthModel:
 
         Raises:
             TypeError, ValueError: the images or the numbers cannot be used.
+
+        Warns:
+            UserWarning: how many images were estimated again in float32.
         """
         check_images(images)
         size = self._network_size(images, resolution)
@@ -106,11 +114,12 @@ class DepthModel:
         height, width = images.shape[-2:]
         values = torch.empty(len(images), height, width)
         sky = torch.empty_like(values) if self.config.sky_head else None
-        done = 0
+        done = again = 0
         while done < len(images):
             part = None
             try:
-                part = self._run(images[done : done + chunk], size)
+                part, lost = self._run(images[done : done + chunk], size)
+                again += lost
             except RuntimeError as error:
                 if chunk == 1 or not is_out_of_memory(error):
                     raise
@@ -126,6 +135,12 @@ class DepthModel:
             done = end
             if progress is not None:
                 progress(done, len(images))
+        if again:
+            warnings.warn(
+                f"The depth of {again} of {len(images)} images was lost in {self.dtype} (NaN, "
+                "infinite or all equal); they were estimated again in float32.",
+                stacklevel=2,
+            )
         camera = None if fov is None else intrinsics_of_fov(fov, width, height)
         return Depth(
             values=values if factor is None else values.mul_(factor),
@@ -135,16 +150,25 @@ class DepthModel:
             checkpoint=self.inspection.path.name,
         )
 
-    def _run(self, images: Tensor, size: tuple[int, int]) -> Prediction:
-        """One chunk, at the images' size."""
+    def _run(self, images: Tensor, size: tuple[int, int]) -> tuple[Prediction, int]:
+        """One chunk, at the images' size, and how many images took a second run in float32."""
         rule = self.config.image
         image_size = (images.shape[-2], images.shape[-1])
         inputs = to_network(images.to(self.device), rule, size)
         depth, sky = self.net.predict(inputs.to(self.dtype))
+        lost = find_lost(depth) if depth.itemsize < 4 else []
+        if lost:
+            depth, sky = depth.float(), None if sky is None else sky.float()
+            with in_float32(self.net, self.dtype, self.casts_weights):
+                for number in lost:
+                    better = self.net.predict(inputs[number : number + 1])
+                    depth[number] = better.depth[0]
+                    if sky is not None and better.sky is not None:
+                        sky[number] = better.sky[0]
         if sky is not None:
             depth = fill_sky(depth.float(), sky.float())
             sky = to_image(sky, rule, image_size)
-        return Prediction(to_image(depth, rule, image_size), sky)
+        return Prediction(to_image(depth, rule, image_size), sky), len(lost)
 
     def _metres_per_unit(self, fov: float | None, network_width: int) -> float | None:
         """What turns distances into metres: the focal length in pixels times a constant."""
@@ -160,6 +184,26 @@ class DepthModel:
             raise ValueError(f"resolution is {resolution}; it must be a number of pixels above 0.")
         height, width = images.shape[-2:]
         return network_size((height, width), self.config.image, resolution)
+
+
+def find_lost(depth: Tensor) -> list[int]:
+    """The images of B×H×W whose depth is NaN or infinite somewhere, or the same everywhere."""
+    low, high = depth.flatten(1).float().aminmax(dim=1)
+    spread = high - low  # NaN where a value is NaN or both ends are infinite
+    return (~(spread.isfinite() & (spread > 0))).nonzero().flatten().tolist()
+
+
+@contextmanager
+def in_float32(net: nn.Module, dtype: torch.dtype, casts_weights: bool) -> Iterator[None]:
+    """Run a network of half-precision weights on float32 input; they come back as they were."""
+    if casts_weights:
+        yield
+        return
+    net.float()
+    try:
+        yield
+    finally:
+        net.to(dtype)
 
 
 def auto_chunk(device: torch.device, size: tuple[int, int]) -> int:

@@ -181,6 +181,56 @@ def test_bfloat16_stays_near_float32(
     assert errors.mean() < 0.04
 
 
+@pytest.mark.parametrize("damage", [float("nan"), float("inf"), None])
+def test_an_image_lost_in_half_precision_is_run_again_alone(
+    write_depth_anything: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    damage: float | None,
+) -> None:
+    path = write_depth_anything(tmp_path / "depth_anything_v2_vits.safetensors")
+    exact = load(path).infer(images(4), SIDE).values
+    model = load(path, dtype=torch.bfloat16)
+    half = model.infer(images(4), SIDE, batch_size=4).values
+    weights = {name: p.clone() for name, p in model.net.named_parameters()}
+    ran: list[tuple[int, torch.dtype]] = []
+    predict = model.net.predict
+
+    def breaking(batch: Tensor) -> Prediction:
+        ran.append((len(batch), batch.dtype))
+        depth, sky = predict(batch)
+        if batch.dtype == torch.bfloat16:
+            depth[1] = 0
+            if damage is not None:
+                depth[1, 0, 3] = damage
+        return Prediction(depth, sky)
+
+    monkeypatch.setattr(model.net, "predict", breaking)
+    with pytest.warns(UserWarning, match=r"1 of 4 images .* again in float32"):
+        depth = model.infer(images(4), SIDE, batch_size=4).values
+    assert ran == [(4, torch.bfloat16), (1, torch.float32)]
+    kept = [0, 2, 3]
+    assert torch.equal(depth[kept], half[kept])
+    # The weights were rounded to bfloat16 when they were loaded.
+    assert (depth[1] - exact[1]).abs().max() < 0.25 * exact.std()
+    assert all(torch.equal(p, weights[name]) for name, p in model.net.named_parameters())
+    assert all(p.dtype == torch.bfloat16 for p in model.net.parameters())
+
+
+def test_equal_depth_in_float32_is_left_as_it_is(
+    model: DepthModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[int] = []
+
+    def flat(batch: Tensor) -> Prediction:
+        ran.append(len(batch))
+        return Prediction(torch.zeros(len(batch), *batch.shape[-2:]), None)
+
+    monkeypatch.setattr(model.net, "predict", flat)
+    assert not model.infer(images(2), SIDE, batch_size=2).values.any()
+    assert ran == [2]
+
+
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f"{f.name}, {f.layout}")
 def test_every_layout_gives_depth_at_the_images_size(
     family: Family,
