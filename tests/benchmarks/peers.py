@@ -124,13 +124,19 @@ def official(path: Path, name: str, dtype: torch.dtype) -> Contestant:
             "dpt_hybrid_384": "vitb_rn50_384",
         }
         model = DPTDepthModel(path=None, backbone=backbones[name], non_negative=True)
-    model.load_state_dict(load_file(path))
+    # Tables of coordinates and masks are the model's own: random ones would change its result.
+    own = {name: buffer for name, buffer in model.state_dict().items() if name in _buffers(model)}
+    model.load_state_dict({**load_file(path), **own})
     model = model.eval().to(dtype)
     whole: Callable[..., Any] | None = getattr(model, "infer_image", None)
     return Contestant(
         lambda images: model(images.to(dtype)),
         None if whole is None else lambda photograph: whole(photograph[..., ::-1], 518),
     )
+
+
+def _buffers(model: torch.nn.Module) -> set[str]:
+    return {name for name, _ in model.named_buffers()}
 
 
 def timm(path: Path, name: str, dtype: torch.dtype) -> Contestant:

@@ -1,0 +1,44 @@
+"""Memory for 500 frames against memory for 5, results left out, each in a process of its own.
+
+python tests/benchmarks/bench_frames.py
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import timing
+import torch
+
+import dpt_core
+
+CHECKPOINT = Path(__file__).parents[1] / "fixtures" / "depth_anything_v2_tiny.safetensors"
+SIZE, CHUNK = (240, 320), 5
+
+
+def grown(count: int) -> float:
+    """Megabytes at the peak above what was held before, without the depth that is returned."""
+    model = dpt_core.load(CHECKPOINT)
+    frames = torch.rand(1, 3, *SIZE).expand(count, -1, -1, -1)
+    timing.forget_peak()
+    before = timing.megabytes("VmRSS")
+    depth = model.infer(frames, batch_size=CHUNK)
+    return timing.megabytes("VmHWM") - before - depth.values.nbytes / 1e6
+
+
+def main() -> None:
+    """Measure in this process when given a number of frames, else in a child for each."""
+    if len(sys.argv) == 2:
+        sys.stdout.write(f"{grown(int(sys.argv[1])):.1f}")
+        return
+    few, many = (
+        float(subprocess.check_output([sys.executable, __file__, str(count)], text=True))
+        for count in (CHUNK, 500)
+    )
+    sys.stdout.write(
+        f"{CHUNK} frames: {few:.1f} MB, 500 frames: {many:.1f} MB ({many / few - 1:+.1%})\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
