@@ -31,7 +31,7 @@ def table(results: Results) -> str:
     """Markdown: seconds, then how many times as long each peer takes; memory likewise."""
     names = [label for label, _ in PEERS.values()]
     lines = [
-        "| | ours | " + " | ".join(names) + " | memory |",
+        "| | ours | " + " | ".join(names) + " | memory: transformers, official |",
         "|---|---|" + "---|" * (len(names) + 1),
     ]
     for name, case in results.items():

@@ -43,7 +43,7 @@ def row(name: str, seconds: list[float]) -> str:
 def megabytes(field: str) -> float:
     """VmRSS (now) or VmHWM (the most so far) of this process (Linux)."""
     lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1e3
+    return next(int(line.split()[1]) for line in lines if line.startswith(field)) * 1.024e-3
 
 
 def forget_peak() -> None:
@@ -72,7 +72,7 @@ def add(path: Path, case: str, peer: str, found: dict[str, Any]) -> None:
     """Put one result into a file that may hold others: case → peer → result."""
     results = json.loads(path.read_text()) if path.is_file() else {}
     results.setdefault(case, {})[peer] = found
-    path.write_text(json.dumps(results, indent=1) + "\n")
+    path.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
 
 
 def _processor() -> str:
