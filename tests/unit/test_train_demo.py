@@ -10,7 +10,7 @@ import dpt_core
 from tools.train_demo import train as training
 from tools.train_demo.kinds import HELD_OUT, TRAINED
 from tools.train_demo.loss import depth_loss
-from tools.train_demo.network import CONFIG, export, make_network
+from tools.train_demo.network import CONFIG, export, make_network, settle
 from tools.train_demo.raycast import MISS, SHAPES, Primitives, cast
 from tools.train_demo.render import render
 from tools.train_demo.scene import Scene
@@ -92,7 +92,9 @@ def test_a_seed_gives_the_same_pictures(atlas):
 
 def test_the_loss_forgives_scale_and_shift_alone():
     inverse = torch.rand(2, 32, 32, generator=torch.Generator().manual_seed(0)) + 0.1
-    assert depth_loss(3 * inverse + 2, inverse) < 1e-4
+    assert depth_loss(3 * inverse + 2, inverse) < 0.01
+    # A scale far from 1 costs a little, so that weights do not grow without end
+    assert 0.1 < depth_loss(1e3 * inverse, inverse) < depth_loss(1e6 * inverse, inverse) < 2
     assert depth_loss(3 - inverse, inverse) > 1
     # Of a map of the right values in the wrong places too
     assert depth_loss(inverse.flip(-1), inverse) > 1
@@ -121,6 +123,15 @@ def test_the_checkpoint_is_like_any_other(tmp_path):
     assert (ours - loaded).abs().max() < 5e-3 * ours.std(), "float16 weights, the same network"
 
 
+def test_settling_changes_nothing_but_the_size_of_the_depth():
+    net, settled = make_network().eval(), make_network().eval()
+    settled.load_state_dict(settle(net.state_dict()))
+    images = torch.rand(1, 3, 56, 70)
+    with torch.inference_mode():
+        before, after = net(images), settled(images)
+    assert (1.6e8 * after - before).abs().max() < 1e-4 * before.std()
+
+
 def test_training_goes_on_where_it_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "SCHEDULE", ((1.0, ((3, 3),), 2),))
     monkeypatch.setattr("tools.train_demo.stream.SIDE", 48)
@@ -142,3 +153,19 @@ def test_training_goes_on_where_it_stopped(tmp_path, monkeypatch):
         first.net.state_dict()["head.proj_1ch.0.weight"],
         second.net.state_dict()["head.proj_1ch.0.weight"],
     )
+
+
+def test_an_interrupted_training_is_saved(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "SCHEDULE", ((1.0, ((2, 2),), 1),))
+    monkeypatch.setattr("tools.train_demo.stream.SIDE", 48)
+    run = training.Training(tmp_path, [], 0, torch.device("cpu"))
+    run.advance(0.1)
+
+    def interrupt(progress):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "advance", interrupt)
+    lines: list[str] = []
+    training.train(run, 1.0, lines.append)
+    assert run.file.exists()
+    assert "saved" in lines[-1]

@@ -27,7 +27,8 @@ def depth_loss(logits: Tensor, inverse: Tensor) -> Tensor:
 
     Each image's own spread counts as one, so that near scenes do not outweigh far ones. Flat
     images have no spread to learn and are left out. Logits below zero, which a ReLU will cut
-    off, cost a little.
+    off, cost a little, and so does a scale far from 1: without it the decoder's weights grow
+    without end, and learn ever less.
     """
     spread = inverse.flatten(1).std(dim=1) / inverse.flatten(1).mean(dim=1).clamp_min(1e-9)
     good = spread > 0.02
@@ -37,4 +38,7 @@ def depth_loss(logits: Tensor, inverse: Tensor) -> Tensor:
     target = target.clamp(max=8)
     difference = standardise(logits[good]) - target
     below = F.relu(0.05 - logits).mean()
-    return difference.abs().mean() + 0.5 * gradient_loss(difference) + 0.2 * below
+    flat = logits[good].flatten(1)
+    scale = (flat - flat.mean(dim=1, keepdim=True)).abs().mean(dim=1)
+    drift = scale.clamp_min(1e-6).log().square().mean()
+    return difference.abs().mean() + 0.5 * gradient_loss(difference) + 0.2 * below + 0.01 * drift

@@ -100,6 +100,34 @@ def _join_positions(cls: Tensor, patches: Tensor) -> Tensor:
     return torch.cat([cls, patches.flatten(2).transpose(1, 2)], dim=1)
 
 
+# By the start of a name, the first that fits: what weights and biases are divided by.
+SETTLING = {
+    "reassemble.spatial_upx4.fuse_proj": (200, 200),
+    "reassemble.spatial_upx2.fuse_proj": (200, 200),
+    "reassemble.spatial_noscale.fuse_proj": (200, 200),
+    "reassemble.spatial_downx2.fuse_proj": (200, 200),
+    "fusion.blocks.0.proj_seq.1": (20, 4e3),
+    "fusion": (1, 200),
+    "head.spatial_upsampler.0": (20, 8e4),
+    "head.proj_1ch.0": (20, 1.6e6),
+    "head.proj_1ch.2": (100, 1.6e8),
+}
+
+
+def settle(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same network with a depth of 1.6e8 times less, for one that learned a very large one.
+
+    The loss does not see the scale of the depth, and half precision ends at 65,504. The decoder
+    is linear but for its ReLUs, so that dividing a layer's weights, and all biases from there
+    on, divides the depth and changes nothing else.
+    """
+    settled = {}
+    for name, tensor in state.items():
+        divisors = next((d for start, d in SETTLING.items() if name.startswith(start)), (1, 1))
+        settled[name] = tensor / divisors[name.endswith("bias")]
+    return settled
+
+
 def export(state: Mapping[str, Tensor], path: Path, images: int) -> None:
     """Write the weights as float16 safetensors that say what they are."""
     weights = {k: v.detach().half().contiguous() for k, v in official_layout(state).items()}

@@ -3,7 +3,7 @@
 import copy
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,6 +25,7 @@ SCHEDULE = (
 )
 Batch = tuple[Tensor, Tensor]  # pictures and their inverse depth
 PEAK_RATE, WARM_UP, KEEP = 1.5e-3, 150, 0.999
+SAVE_EVERY, REPORT_EVERY = 600, 50  # seconds, steps
 
 
 def rate_at(progress: float, step: int) -> float:
@@ -134,27 +135,36 @@ class Training:
             average.lerp_(parameter, 1 - keep)
 
 
-def train(training: Training, hours: float, report, every: int = 50) -> None:
+def train(training: Training, hours: float, report: Callable[[str], None]) -> None:
     """Train until so many hours of training are done, in all runs together.
 
-    `report` gets a line now and then; the state is saved with it.
+    `report` gets a line now and then. The state is saved every ten minutes, at the end, and when
+    the training is interrupted.
     """
-    losses: list[float] = []
-    budget, saved = hours * 3600, time.monotonic()
-    while training.seconds < budget:
-        start = time.monotonic()
-        losses.append(training.advance(training.seconds / budget))
-        training.seconds += time.monotonic() - start
-        if training.step % every == 0:
-            mean = math.fsum(losses) / len(losses)
-            losses = []
-            report(
-                f"step {training.step:,}  pictures {training.images:,}  "
-                f"{training.seconds / 60:.0f} of {budget / 60:.0f} min  loss {mean:.4f}"
-            )
-        if time.monotonic() - saved > 600 or training.seconds >= budget:
+    budget = hours * 3600
+    try:
+        while training.seconds < budget:
+            _train_a_while(training, budget, report)
             training.save()
             for sort, kinds in (("trained kinds", TRAINED), ("new kinds", HELD_OUT)):
                 found = score({"net": training.predict}, kinds, count=32, seed=0)["net"]
                 report(f"  {sort}: AbsRel {found.relative:.4f}  δ<1.25 {found.close:.4f}")
-            saved = time.monotonic()
+    except KeyboardInterrupt:
+        training.save()
+        report("stopped; the state is saved")
+
+
+def _train_a_while(training: Training, budget: float, report: Callable[[str], None]) -> None:
+    losses: list[float] = []
+    end = min(budget, training.seconds + SAVE_EVERY)
+    while training.seconds < end:
+        start = time.monotonic()
+        losses.append(training.advance(training.seconds / budget))
+        training.seconds += time.monotonic() - start
+        if training.step % REPORT_EVERY == 0:
+            report(
+                f"step {training.step:,}  pictures {training.images:,}  "
+                f"{training.seconds / 60:.0f} of {budget / 60:.0f} min  "
+                f"loss {math.fsum(losses) / len(losses):.4f}"
+            )
+            losses.clear()
