@@ -54,10 +54,16 @@ def ordered_share(predictor: Predictor, photos: Mapping[str, Path]) -> float:
     """The share of labelled pairs whose nearer point is predicted nearer."""
     pairs, right = read_pairs(), []
     for name, path in photos.items():
-        inverse = predictor(read_photo(path))[0]
-        height, width = inverse.shape
-        for near_x, near_y, far_x, far_y in pairs[name]:
-            near = inverse[int(near_y * height), int(near_x * width)]
-            far = inverse[int(far_y * height), int(far_x * width)]
-            right.append(bool(near > far))
+        right += ordered(predictor(read_photo(path))[0], pairs[name])
     return float(np.mean(right))
+
+
+def ordered(inverse: Tensor, pairs: Iterable[Sequence[float]]) -> list[bool]:
+    """For each pair whether its first point is the nearer one in inverse depth H×W."""
+    height, width = inverse.shape
+    return [
+        bool(
+            inverse[int(y1 * height), int(x1 * width)] > inverse[int(y2 * height), int(x2 * width)]
+        )
+        for x1, y1, x2, y2 in pairs
+    ]
