@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import __version__
+from .demo import DEMO_CHECKPOINT
 from .errors import CheckpointError
 from .files import (
     SUFFIXES,
@@ -76,11 +77,17 @@ that, the video begins anew."""
 
 DEPTH_EXAMPLES = """\
 examples:
+  dpt-depth depth photo.jpg
   dpt-depth depth photo.jpg --checkpoint depth_anything_v2_vits.pth --output depth
   dpt-depth depth shots --checkpoint model.safetensors --output depth --colormap turbo
   dpt-depth depth clip.mp4 --checkpoint model.safetensors --output depth --steady
 
 exit status: 0, 1 when something was skipped, 2 when nothing can be done, 130 when interrupted"""
+
+DEMO_NOTE = """\
+Using the small demo checkpoint of this package, which is for a first look; for real work name \
+one with --checkpoint.
+"""
 
 INSPECT_DESCRIPTION = """\
 Show what a checkpoint is without loading it, and why it is taken for that."""
@@ -137,10 +144,18 @@ def _parser() -> argparse.ArgumentParser:
         help=f"folders are searched for {' '.join(SUFFIXES + VIDEO_SUFFIXES)}",
     )
     depth.add_argument(
-        "--checkpoint", required=True, type=Path, metavar="FILE", help="the depth model"
+        "--checkpoint",
+        default=DEMO_CHECKPOINT,
+        type=Path,
+        metavar="FILE",
+        help="the depth model (default: the small demo of this package)",
     )
     depth.add_argument(
-        "--output", required=True, type=Path, metavar="DIR", help="where the results go"
+        "--output",
+        default=Path("depth"),
+        type=Path,
+        metavar="DIR",
+        help="where the results go (default: depth)",
     )
     depth.add_argument(
         "--resolution",
@@ -229,6 +244,9 @@ def run_depth(arguments: argparse.Namespace) -> int:
         from .batch import Estimator, Form, results
 
         form = Form(name, FORMATS[name], arguments.colormap, arguments.steady)
+
+        if arguments.checkpoint == DEMO_CHECKPOINT:
+            sys.stderr.write(DEMO_NOTE)
 
         @cache
         def model() -> "DepthModel":

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from . import host
 from .estimate_depth import SIZE, EstimateDepth
-from .load_checkpoint import NO_FILES, file_state, say_gone
+from .load_checkpoint import file_state, say_gone
 
 NETWORK_SIDE = 0  # what the model was trained for
 
@@ -40,7 +40,7 @@ class DepthMap(io.ComfyNode):
                 io.Image.Input("image", tooltip="One image or a batch."),
                 io.Combo.Input(
                     "checkpoint",
-                    options=host.list_checkpoints() or [NO_FILES],
+                    options=host.list_checkpoints(),
                     tooltip="The model file, as in Load DPT Checkpoint.",
                 ),
                 io.Int.Input(

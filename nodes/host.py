@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from ..dpt_core import DepthModel, Inspection, load
+from ..dpt_core.demo import DEMO_CHECKPOINT
 from ..dpt_core.depth.load import inspect
 from ..dpt_core.layers.relative_bias import BiasCache
 from ..dpt_core.sam.inspection import SAMInspection
@@ -33,6 +34,7 @@ FOLDER = "dpt"  # the key in folder_paths, and our own folder in models/
 # Where other packs and ComfyUI itself keep depth models: folder keys, and folders in models/.
 RELATED_FOLDERS = ("depthanything", "depth_anything", "midas", "geometry_estimation")
 SAM_FOLDER = "sams"  # the key, and the folder, that other packs have for Segment Anything too
+DEMO = "demo (small, comes with DPT Depth)"  # what the package's own checkpoint is listed as
 SUFFIXES = {".safetensors", ".sft", ".pth", ".pt", ".bin", ".ckpt"}
 
 AUX_CHECKPOINTS = Path("comfyui_controlnet_aux", "ckpts")  # in custom_nodes; only read
@@ -79,14 +81,17 @@ def own_folder() -> Path:
 
 
 def list_checkpoints() -> list[str]:
-    """The files to choose from, by their path within their folder."""
+    """The files to choose from, by their path within their folder; last the package's own."""
     register_depth_folders()
-    return list(dict.fromkeys([*folder_paths.get_filename_list(FOLDER), *_aux_checkpoints()]))
+    names = [*folder_paths.get_filename_list(FOLDER), *_aux_checkpoints(), DEMO]
+    return list(dict.fromkeys(names))
 
 
 def find_checkpoint(name: str) -> Path | None:
     """The file that a name of `list_checkpoints` stands for, or None if it is gone."""
     register_depth_folders()
+    if name == DEMO:
+        return DEMO_CHECKPOINT
     path = folder_paths.get_full_path(FOLDER, name)
     return Path(path) if path is not None else _aux_checkpoints().get(name)
 

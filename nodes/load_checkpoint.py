@@ -37,11 +37,12 @@ class LoadCheckpoint(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "checkpoint",
-                    options=host.list_checkpoints() or [NO_FILES],
+                    options=host.list_checkpoints(),
                     tooltip=(
                         "The model file (.safetensors, .pth, .pt, .bin or .ckpt). Put files into "
                         "models/dpt; those in models/depthanything, depth_anything, midas and "
-                        "geometry_estimation and in ControlNet Aux are listed too."
+                        "geometry_estimation and in ControlNet Aux are listed too. The demo is "
+                        "for a first look."
                     ),
                 ),
                 io.Combo.Input(

@@ -17,6 +17,7 @@ from dpt_core.render import control_image
 
 ROOT = Path(__file__).parents[2]
 LOADER, ESTIMATE = "DPTLoadCheckpoint", "DPTEstimateDepth"
+DEMO = "demo (small, comes with DPT Depth)"
 
 
 def photographs(count: int = 2, height: int = 45, width: int = 61, channels: int = 3) -> Tensor:
@@ -124,8 +125,9 @@ def test_lists_every_place_where_depth_models_are_kept(host, tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x")
 
-    options = checkpoint_options(host)
+    *options, last = checkpoint_options(host)
 
+    assert last == DEMO
     assert sorted(options) == sorted(name.replace("/", os.sep) for name in places.values())
     for option in options:
         assert host.nodes[LOADER].validate_inputs(checkpoint=option) is True
@@ -134,15 +136,19 @@ def test_lists_every_place_where_depth_models_are_kept(host, tmp_path):
 
 
 def test_lists_a_file_that_came_later(host, tiny, tmp_path, write_depth_anything):
-    assert checkpoint_options(host) == [tiny]
+    assert checkpoint_options(host) == [tiny, DEMO]
     write_depth_anything(tmp_path / "models/dpt/sub/later.pth")
-    assert sorted(checkpoint_options(host)) == sorted([tiny, os.path.join("sub", "later.pth")])
+    *files, last = checkpoint_options(host)
+    assert sorted(files) == sorted([tiny, os.path.join("sub", "later.pth")])
+    assert last == DEMO
 
 
-def test_an_empty_list_says_where_files_go(host, tmp_path):
+def test_without_any_file_there_is_the_demo(host, load):
     (option,) = checkpoint_options(host)
-    answer = host.nodes[LOADER].validate_inputs(checkpoint=option)
-    assert str(tmp_path / "models" / "dpt") in answer
+    assert option == DEMO
+    assert host.nodes[LOADER].validate_inputs(checkpoint=option) is True
+    (text,) = load(option).ui["text"]
+    assert text.startswith("Depth Anything V2, official keys\n12 blocks")
 
 
 def test_a_file_that_is_gone_is_named(host, tiny, load, tmp_path):

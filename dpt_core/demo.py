@@ -1,0 +1,9 @@
+"""The small checkpoint that comes with the package, so that a first run needs no download.
+
+It is an ordinary file in Depth Anything V2's official layout, trained by ``tools/train_demo``
+on rendered scenes; ``docs/demo-checkpoint.md`` says how good it is.
+"""
+
+from pathlib import Path
+
+DEMO_CHECKPOINT = Path(__file__).with_name("dpt_depth_demo.safetensors")
