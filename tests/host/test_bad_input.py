@@ -107,8 +107,7 @@ def test_near_not_below_far(refuse, depth, near, far):
     fixed = {**RENDER, "range": {"range": "fixed", "low": near, "high": far}}
     refuse(sentence, "DPTRenderDepth", depth=depth(kind="metres"), **fixed)
     refuse("the low end must be below the high end", "DPTRenderDepth", depth=depth(), **fixed)
-    low, high = {"low": near * 10, "high": far * 10}.items()
-    span = {"range": "percentiles", "of": "each image", **dict([low, high])}
+    span = {"range": "percentiles", "of": "each image", "low": near * 10, "high": far * 10}
     refuse(
         "the low one below the high one",
         "DPTRenderDepth",
