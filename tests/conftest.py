@@ -23,6 +23,7 @@ from dpt_core.depth.config import (
 from dpt_core.depth.families.family import Family, block_rows
 from dpt_core.depth.families.parts import (
     HALF,
+    join_positions,
     merge_qkv,
     merge_qv_bias,
     split_positions,
@@ -169,14 +170,10 @@ def _split_qv(merged: Tensor) -> tuple[Tensor, ...]:
     return query, value
 
 
-def _join_positions(cls: Tensor, patches: Tensor) -> tuple[Tensor, ...]:
-    return (torch.cat([cls, patches.flatten(2).transpose(1, 2)], dim=1),)
-
-
 INVERSES = {
     merge_qkv: _split_qkv,
     merge_qv_bias: _split_qv,
-    split_positions: _join_positions,
+    split_positions: join_positions,
     standardise: lambda weight: weight,  # any weight will do
 }
 

@@ -13,7 +13,12 @@ from dpt_core.checkpoint.rules import revert
 from dpt_core.depth.config import DPTConfig, ImageRule, ReassembleConfig, ViTConfig
 from dpt_core.depth.families.depth_anything import FAMILIES
 from dpt_core.depth.families.family import block_rows
-from dpt_core.depth.families.parts import IMAGENET_MEAN, IMAGENET_STD, split_positions
+from dpt_core.depth.families.parts import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    join_positions,
+    split_positions,
+)
 from dpt_core.depth.net import DPT
 
 GRID = 18  # trained positions: the nominal side of the input is 18 × 14 = 252 pixels
@@ -93,11 +98,7 @@ def _waves() -> Tensor:
 def official_layout(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The network's weights under Depth Anything V2's own names."""
     rows = block_rows(CONFIG.encoder.stage_depths)
-    return revert(state, FAMILIES[0].rules, rows, {split_positions: _join_positions})
-
-
-def _join_positions(cls: Tensor, patches: Tensor) -> Tensor:
-    return torch.cat([cls, patches.flatten(2).transpose(1, 2)], dim=1)
+    return revert(state, FAMILIES[0].rules, rows, {split_positions: join_positions})
 
 
 # By the start of a name, the first that fits: what weights and biases are divided by.

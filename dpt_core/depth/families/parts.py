@@ -28,6 +28,11 @@ def split_positions(positions: Tensor) -> tuple[Tensor, Tensor]:
     return positions[:, :1].contiguous(), patches.contiguous()
 
 
+def join_positions(cls: Tensor, patches: Tensor) -> Tensor:
+    """The way back from `split_positions`."""
+    return torch.cat([cls, patches.flatten(2).transpose(1, 2)], dim=1)
+
+
 def merge_qkv(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Three projections (or their biases) → one."""
     if not query.shape == key.shape == value.shape:
