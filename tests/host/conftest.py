@@ -142,6 +142,20 @@ def load(host: Host) -> Callable[..., Any]:
     return run
 
 
+@pytest.fixture
+def asked(host: Host, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The bytes that the host is asked to have free, each time; it fills while the test runs."""
+    asked: list[float] = []
+    original = host.management.load_models_gpu
+
+    def spy(models: list[Any], memory_required: float = 0, **rest: Any) -> Any:
+        asked.append(memory_required)
+        return original(models, memory_required=memory_required, **rest)
+
+    monkeypatch.setattr(host.management, "load_models_gpu", spy)
+    return asked
+
+
 # ---- a real server
 
 

@@ -345,16 +345,8 @@ def test_bad_images_are_refused(host, load, tiny):
 # ---- memory
 
 
-def test_room_is_asked_for_the_chunk(host, load, tiny, monkeypatch):
+def test_room_is_asked_for_the_chunk(host, load, tiny, asked):
     (hosted,) = load(tiny).result
-    asked: list[float] = []
-    original = host.management.load_models_gpu
-
-    def spy(models: list[Any], memory_required: float = 0, **rest: Any) -> Any:
-        asked.append(memory_required)
-        return original(models, memory_required=memory_required, **rest)
-
-    monkeypatch.setattr(host.management, "load_models_gpu", spy)
     images = photographs(4)
     for batch_size in (1, 4):
         estimate(host, hosted, images, batch_size=batch_size)

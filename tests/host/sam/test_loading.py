@@ -1,7 +1,5 @@
 """Load SAM Checkpoint, and the memory that its model asks for."""
 
-from typing import Any
-
 import pytest
 import torch
 
@@ -58,15 +56,7 @@ def test_each_loader_names_the_others_file(host, sam_file, tmp_path, write_depth
         )
 
 
-def test_room_is_asked_for(segment, host, monkeypatch, discs, everything):
-    asked: list[float] = []
-    original = host.management.load_models_gpu
-
-    def spy(models: list[Any], memory_required: float = 0, **rest: Any) -> Any:
-        asked.append(memory_required)
-        return original(models, memory_required=memory_required, **rest)
-
-    monkeypatch.setattr(host.management, "load_models_gpu", spy)
+def test_room_is_asked_for(segment, asked, discs, everything):
     segment('{"points": [{"x": 34, "y": 40}]}')
     everything(discs.picture(), points_per_batch=256)
     assert asked[0] > 0
