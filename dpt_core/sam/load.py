@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..checkpoint.build import assemble, check_shapes, common_dtype, move_weights
 from ..checkpoint.detect import detect
@@ -16,7 +16,7 @@ from ..checkpoint.rules import convert
 from ..checkpoint.shapes import Shapes
 from ..depth.families import FAMILIES as DEPTH_FAMILIES
 from ..errors import CheckpointError
-from ..layers import Ops
+from ..layers import Ops, default
 from .families import FAMILIES, GAUSSIAN, NAME, find_rows
 from .inspection import SAMInspection
 from .measure import fit_positions, measure
@@ -29,7 +29,7 @@ def load_sam(
     *,
     dtype: torch.dtype | None = None,
     device: torch.device | str = "cpu",
-    ops: Ops = nn,
+    ops: Ops = default,
 ) -> SamModel:
     """Load a Segment Anything v1 model from any supported checkpoint.
 

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from ..layers import Ops
+from ..layers import Ops, default
 from .config import SAMConfig
 from .image_encoder import ImageEncoder
 from .mask_decoder import LowResMasks, MaskDecoder
@@ -14,10 +14,10 @@ class SAM(nn.Module):
 
     Args:
         config: the whole definition of the model.
-        ops: namespace of layers, ``torch.nn`` unless a host manages the weights.
+        ops: namespace of layers, unless a host manages the weights those of `layers.default`.
     """
 
-    def __init__(self, config: SAMConfig, ops: Ops = nn) -> None:
+    def __init__(self, config: SAMConfig, ops: Ops = default) -> None:
         super().__init__()
         self.config = config
         self.image_encoder = ImageEncoder(config.encoder, config.width, ops)
