@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from ..dpt_core import DPTConfig, ViTConfig
 from ..dpt_core.depth.config import SwinConfig
+from ..dpt_core.depth.decoder import BAND_BYTES
 from ..dpt_core.depth.images import Size
 from ..dpt_core.layers.relative_bias import CACHE_BYTES
 
@@ -39,24 +40,24 @@ def working_room(config: DPTConfig, image: Size, network: Size, itemsize: int) -
         network: the size at which they enter the network.
         itemsize: bytes of a number in the network.
     """
-    return Room(_per_image(config, image, network, itemsize), _biases(config, network, itemsize))
+    biases = _biases(config, network, itemsize)
+    return Room(_per_image(config, image, network, itemsize), biases + 3 * BAND_BYTES)
 
 
 def _per_image(config: DPTConfig, image: Size, network: Size, itemsize: int) -> int:
     """The tensors that are alive together at the two peaks.
 
-    One is when a photograph is resized, the other in the head, whose maps outweigh the
-    encoder's in every family.
+    One is when a photograph is resized, the other where the last fused map is made, which
+    outweighs the encoder's in every family.
     """
     photograph = image[0] * image[1]
     pixels = network[0] * network[1]
-    first, second = config.head_channels
 
     resizing = 3 * photograph * (4 + 8) + 3 * pixels * (8 + 8 + 4)  # float32 and float64
     cells = pixels / FINEST**2
     maps = cells * config.features * 4 / 3  # each of the four has a quarter of the one before
-    head = 4 * cells * (config.features + first) + pixels * (first + 2 * second)
-    network_bytes = (maps + head) * itemsize + 3 * pixels * 4
+    fused = cells * config.features * (4 + 2)  # and what it is resized from
+    network_bytes = (maps + fused) * itemsize + 3 * pixels * 4
     result = photograph * 4
     return int(RESERVE * (max(resizing, network_bytes) + result))
 

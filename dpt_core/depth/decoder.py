@@ -11,11 +11,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..layers import Ops
-from ..layers.resize import resize_map
+from ..layers.resize import resize_map, resize_rows
 from .config import DPTConfig, ReassembleConfig
 from .encoders.stage import Stage
 
 SCALES = ("spatial_upx4", "spatial_upx2", "spatial_noscale", "spatial_downx2")  # finest first
+BAND_BYTES = 8 * 2**20  # of the map at full size that are there at a time
 
 
 class Reassemble(nn.Module):
@@ -113,7 +114,8 @@ class FusionBlock(nn.Module):
     def forward(self, x: Tensor, below: Tensor | None, size: tuple[int, int]) -> Tensor:
         if self.conv_reassembly is not None and below is not None:
             x = self.conv_reassembly(x).add_(below)
-        return resize_map(self.proj_seq(x), size)
+        x = self.proj_seq(x)
+        return resize_map(x, size)
 
 
 class Fusion(nn.Module):
@@ -135,7 +137,11 @@ class Fusion(nn.Module):
 
 
 class Head(nn.Module):
-    """One fused map → logits B×1×H×W at the size of the network's input."""
+    """The fused map → logits B×1×H×W at the size of the network's input.
+
+    Called in two steps, `spatial_upsampler` and the rest: the fused map, the widest of all, is
+    gone before anything is there at full size.
+    """
 
     def __init__(self, config: DPTConfig, ops: Ops) -> None:
         super().__init__()
@@ -143,21 +149,46 @@ class Head(nn.Module):
         self.spatial_upsampler = nn.Sequential(
             ops.Conv2d(config.features, first, kernel_size=3, padding=1)
         )
-        self.proj_1ch = _projection(first, second, ops)
-        self.sky_1ch = _projection(first, second, ops) if config.sky_head else None
+        self.proj_1ch = Projection(first, second, ops)
+        self.sky_1ch = Projection(first, second, ops) if config.sky_head else None
 
-    def forward(self, fused: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor | None]:
+    def forward(self, x: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor | None]:
         """Logits of the depth, and of the sky where the model has a head for it."""
-        x = resize_map(self.spatial_upsampler(fused), size)
-        return self.proj_1ch(x), None if self.sky_1ch is None else self.sky_1ch(x)
+        return self.proj_1ch(x, size), None if self.sky_1ch is None else self.sky_1ch(x, size)
 
 
-def _projection(first: int, second: int, ops: Ops) -> nn.Sequential:
-    return nn.Sequential(
-        ops.Conv2d(first, second, kernel_size=3, padding=1),
-        nn.ReLU(inplace=True),
-        ops.Conv2d(second, 1, kernel_size=1),
-    )
+class Projection(nn.Sequential):
+    """A map → one channel at the size of the network's input, some rows at a time.
+
+    At full size the maps between would outweigh all others together. A hook on one of the
+    layers sees some rows after the other; `features` gives them all.
+    """
+
+    def __init__(self, first: int, second: int, ops: Ops) -> None:
+        super().__init__(
+            ops.Conv2d(first, second, kernel_size=3, padding=1),
+            nn.ReLU(inplace=True),
+            ops.Conv2d(second, 1, kernel_size=1),
+        )
+
+    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        """B×C×h×w → B×1×height×width."""
+        height, width = size
+        rows = max(1, BAND_BYTES // (x[:, :, 0, 0].numel() * width * x.itemsize))
+        if rows >= height:
+            return super().forward(resize_map(x, size))
+        result = x.new_empty(len(x), 1, height, width)
+        for top in range(0, height, rows):
+            bottom = min(top + rows, height)
+            # One more on either side, where there is one, for the 3×3 convolution.
+            above, below = max(0, top - 1), min(height, bottom + 1)
+            band = super().forward(resize_rows(x, size, above, below))
+            result[:, :, top:bottom] = band[:, :, top - above : bottom - above]
+        return result
+
+    def features(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        """What the last convolution reads, all rows at once: B×second×height×width."""
+        return self[1](self[0](resize_map(x, size)))
 
 
 def activate(logits: Tensor, config: DPTConfig) -> Tensor:

@@ -52,10 +52,9 @@ class DPT(nn.Module):
                 f"The network's input is {height}×{width} pixels, but both sides must be a "
                 f"multiple of {multiple}; use the model's preprocess() to resize images."
             )
-        stages = self.imgencoder(images)
-        maps = self.reassemble(stages)
-        fused = self.fusion(maps)
-        logits, sky = self.head(fused, (height, width))
+        # Nested, so that no map outlives the step that reads it.
+        narrow = self.head.spatial_upsampler(self.fusion(self.reassemble(self.imgencoder(images))))
+        logits, sky = self.head(narrow, (height, width))
         depth = activate(logits, self.config).squeeze(1)
         return Prediction(depth, None if sky is None else sky.relu().squeeze(1))
 

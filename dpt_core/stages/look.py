@@ -256,9 +256,15 @@ def _parts(net: DPT, view: View, grid: Grid) -> list[Part]:
             Part(f"fusion.blocks.{i}", f"fused {i + 1}", note, "map", _as_it_is)
             for i, note in enumerate(notes)
         ]
+    patch = _patch_side(net)
+    size = (grid[0] * patch, grid[1] * patch)
+
+    def features(narrow: Tensor) -> Tensor:
+        return net.head.proj_1ch.features(narrow, size)
+
     return [
         Part("head.spatial_upsampler", "head 1", "before the resize", "map", _as_it_is),
-        Part("head.proj_1ch.1", "head 2", "before the last 1 x 1", "map", _as_it_is),
+        Part("head.spatial_upsampler", "head 2", "before the last 1 x 1", "map", features),
     ]
 
 
@@ -331,9 +337,13 @@ def _is_plain(net: DPT) -> bool:
 def patch_grid(model: DepthModel, size: tuple[int, int], resolution: int | None = None) -> Grid:
     """Rows and columns of the patches that images of a size (height, width) are cut into."""
     height, width = network_size(size, model.config.image, resolution)
-    encoder = model.config.encoder
-    patch = encoder.patch if isinstance(encoder, SwinConfig) else encoder.multiple
+    patch = _patch_side(model.net)
     return height // patch, width // patch
+
+
+def _patch_side(net: DPT) -> int:
+    encoder = net.config.encoder
+    return encoder.patch if isinstance(encoder, SwinConfig) else encoder.multiple
 
 
 def _join(depths: Sequence[Depth]) -> Depth:
