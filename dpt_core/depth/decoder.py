@@ -157,7 +157,7 @@ class Head(nn.Module):
         return self.proj_1ch(x, size), None if self.sky_1ch is None else self.sky_1ch(x, size)
 
 
-class Projection(nn.Sequential):
+class Projection(nn.ModuleList):
     """A map → one channel at the size of the network's input, some rows at a time.
 
     At full size the maps between would outweigh all others together. A hook on one of the
@@ -166,9 +166,11 @@ class Projection(nn.Sequential):
 
     def __init__(self, first: int, second: int, ops: Ops) -> None:
         super().__init__(
-            ops.Conv2d(first, second, kernel_size=3, padding=1),
-            nn.ReLU(inplace=True),
-            ops.Conv2d(second, 1, kernel_size=1),
+            [
+                ops.Conv2d(first, second, kernel_size=3, padding=1),
+                nn.ReLU(inplace=True),
+                ops.Conv2d(second, 1, kernel_size=1),
+            ]
         )
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
@@ -176,13 +178,13 @@ class Projection(nn.Sequential):
         height, width = size
         rows = max(1, BAND_BYTES // (x[:, :, 0, 0].numel() * width * x.itemsize))
         if rows >= height:
-            return super().forward(resize_map(x, size))
+            return self[2](self.features(x, size))
         result = x.new_empty(len(x), 1, height, width)
         for top in range(0, height, rows):
             bottom = min(top + rows, height)
             # One more on either side, where there is one, for the 3×3 convolution.
             above, below = max(0, top - 1), min(height, bottom + 1)
-            band = super().forward(resize_rows(x, size, above, below))
+            band = self[2](self[1](self[0](resize_rows(x, size, above, below))))
             result[:, :, top:bottom] = band[:, :, top - above : bottom - above]
         return result
 
