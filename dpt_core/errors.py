@@ -1,4 +1,4 @@
-"""The one error for a file that cannot be used as a checkpoint."""
+"""The one error for a file that cannot be used as a checkpoint, and the one warning."""
 
 
 class CheckpointError(ValueError):
@@ -7,6 +7,10 @@ class CheckpointError(ValueError):
     The message is one sentence for the person who chose the file:
     what was found, what was expected, and what to do.
     """
+
+
+class PrecisionWarning(UserWarning):
+    """Half precision lost the depth of some images, which float32 then gave; for the user."""
 
 
 def cut_off(file: str, size: int, expected: int) -> CheckpointError:

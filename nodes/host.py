@@ -7,6 +7,8 @@ changes is changed here.
 import atexit
 import hashlib
 import os
+import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -24,6 +26,7 @@ from torch import Tensor
 from ..dpt_core import DepthModel, Inspection, load
 from ..dpt_core.demo import DEMO_CHECKPOINT
 from ..dpt_core.depth.load import inspect
+from ..dpt_core.errors import PrecisionWarning
 from ..dpt_core.layers.relative_bias import BiasCache
 from ..dpt_core.sam.inspection import SAMInspection
 from ..dpt_core.sam.load import inspect_sam, load_sam
@@ -241,19 +244,46 @@ def fitting_chunk(hosted: Hosted[Any], most: int, room: Room) -> int:
 def on_device(hosted: Hosted[Any], working_bytes: int) -> Iterator[None]:
     """While in the block, the weights (all that fit) are on the device.
 
+    What half precision lost meanwhile is written on the node.
+
     Args:
         hosted: the model.
         working_bytes: memory to keep free beside them.
     """
     management.load_models_gpu([hosted.patcher], memory_required=working_bytes)
     try:
-        yield
+        with _warnings_on_node():
+            yield
     finally:
         # What an encoder keeps on the device between chunks is nothing the host knows of.
         for module in hosted.model.net.modules():
             cache = getattr(module, "bias_cache", None)
             if isinstance(cache, BiasCache):
                 cache.clear()
+
+
+@contextmanager
+def _warnings_on_node() -> Iterator[None]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", PrecisionWarning)
+        yield
+    for warning in caught:  # for the log, as ever
+        warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    texts = [str(w.message) for w in caught if issubclass(w.category, PrecisionWarning)]
+    if texts:
+        write_on_node("\n".join(dict.fromkeys(texts)))
+
+
+def write_on_node(text: str) -> None:
+    """Show a text on the node that runs, until its next run; nothing where there is no server."""
+    server = prompt_server()
+    if server is not None and server.last_node_id is not None:
+        server.send_progress_text(text, server.last_node_id)
+
+
+def prompt_server() -> Any:
+    """The running server, or None (in tests and tools)."""
+    return getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
 
 
 KEPT = "dpt_kept"  # (file, state of it, model): on the host's own record of a model in use

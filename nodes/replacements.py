@@ -4,10 +4,11 @@ ComfyUI offers these to the person who opens a workflow with missing nodes, and 
 queued graphs.
 """
 
-import sys
 from typing import Any
 
 from comfy_api.latest import ComfyAPI, io  # pyright: ignore[reportMissingImports]
+
+from . import host
 
 MIDAS = "dpt_hybrid-midas-501f0c75.pt"  # the only checkpoint of that preprocessor
 
@@ -78,9 +79,8 @@ def replacements() -> list[Any]:
 
 async def register() -> None:
     """Tell the server; without one (tests, tools) there is nobody to tell."""
-    server = getattr(sys.modules.get("server"), "PromptServer", None)
     registry = getattr(ComfyAPI(), "node_replacement", None)  # lighter hosts have none
-    if getattr(server, "instance", None) is None or registry is None:
+    if host.prompt_server() is None or registry is None:
         return
     for replacement in replacements():
         await registry.register(replacement)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ..errors import PrecisionWarning
 from ..geometry.camera import intrinsics_of_fov
 from .config import DPTConfig, Kind
 from .images import check_images, network_size, to_image, to_network
@@ -103,7 +104,7 @@ class DepthModel:
             TypeError, ValueError: the images or the numbers cannot be used.
 
         Warns:
-            UserWarning: how many images were estimated again in float32.
+            PrecisionWarning: how many images were estimated again in float32.
         """
         check_images(images)
         size = self._network_size(images, resolution)
@@ -139,6 +140,7 @@ class DepthModel:
             warnings.warn(
                 f"The depth of {again} of {len(images)} images was lost in {self.dtype} (NaN, "
                 "infinite or all equal); they were estimated again in float32.",
+                PrecisionWarning,
                 stacklevel=2,
             )
         camera = None if fov is None else intrinsics_of_fov(fov, width, height)

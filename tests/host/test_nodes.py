@@ -2,10 +2,12 @@
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -334,6 +336,29 @@ def test_nan_is_an_error_that_says_what_to_do(host, load, tiny, precision, advic
     assert advice in str(caught.value)
 
 
+def test_what_half_precision_loses_is_written_on_the_node(host, load, tiny, monkeypatch):
+    (hosted,) = load(tiny, precision="bfloat16").result
+    written: list[tuple[str, str]] = []
+    running = SimpleNamespace(
+        last_node_id="17", send_progress_text=lambda text, node: written.append((text, node))
+    )
+    server = SimpleNamespace(PromptServer=SimpleNamespace(instance=running))
+
+    def lose(batch: Tensor) -> Any:
+        depth = torch.zeros(len(batch), *batch.shape[-2:], dtype=batch.dtype)
+        if batch.dtype == torch.float32:
+            depth[:, 0] = 1
+        return host.pack.dpt_core.depth.net.Prediction(depth, None)
+
+    monkeypatch.setitem(sys.modules, "server", server)
+    monkeypatch.setattr(hosted.model.net, "predict", lose)
+    for _ in range(2):  # a repeated warning is shown again
+        with pytest.warns(UserWarning, match="again in float32"):
+            estimate(host, hosted, photographs())
+    assert [node for _, node in written] == ["17", "17"]
+    assert all("2 of 2 images was lost in torch.bfloat16" in text for text, _ in written)
+
+
 def test_bad_images_are_refused(host, load, tiny):
     (hosted,) = load(tiny).result
     images = photographs()
@@ -351,11 +376,11 @@ def test_room_is_asked_for_the_chunk(host, load, tiny, asked):
     for batch_size in (1, 4):
         estimate(host, hosted, images, batch_size=batch_size)
     estimate(host, hosted, images, resolution=140, batch_size=1)
-    one, four, larger = asked
+    bands = 3 * host.pack.dpt_core.depth.decoder.BAND_BYTES
+    one, four, larger = (room - bands for room in asked)
     assert four == 4 * one
     assert larger > 3 * one
-    head = hosted.model.config.head_channels
-    assert one > (head[0] + head[1]) * 70 * 98 * 4  # the head's maps at the network's size
+    assert one > hosted.model.config.features * 40 * 56 * 4  # the last fused map
 
 
 def test_nothing_stays_on_the_device_unseen(host, load, tiny):

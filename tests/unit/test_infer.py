@@ -12,6 +12,7 @@ from dpt_core import DepthModel, load
 from dpt_core.depth.families import FAMILIES
 from dpt_core.depth.families.family import Family
 from dpt_core.depth.net import Prediction
+from dpt_core.errors import PrecisionWarning
 
 SIDE = 28  # network pixels: two patches
 
@@ -206,7 +207,7 @@ def test_an_image_lost_in_half_precision_is_run_again_alone(
         return Prediction(depth, sky)
 
     monkeypatch.setattr(model.net, "predict", breaking)
-    with pytest.warns(UserWarning, match=r"1 of 4 images .* again in float32"):
+    with pytest.warns(PrecisionWarning, match=r"1 of 4 images .* again in float32"):
         depth = model.infer(images(4), SIDE, batch_size=4).values
     assert ran == [(4, torch.bfloat16), (1, torch.float32)]
     kept = [0, 2, 3]
