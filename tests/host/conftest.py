@@ -260,6 +260,25 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             process.wait()
 
 
+@pytest.fixture
+def browse(server: Server) -> Callable[..., list[Any]]:
+    """A function that runs a script of tests/browser on the server: (name, *arguments) → its lines.
+
+    The scripts write one line of JSON for each thing that they have seen.
+    """
+    if "PLAYWRIGHT" not in os.environ or not shutil.which("node"):
+        pytest.skip("PLAYWRIGHT does not name a folder whose node_modules has playwright-core")
+
+    def run(script: str, *arguments: str | Path) -> list[Any]:
+        path = ROOT / "tests/browser" / script
+        command = ["node", path, server.address, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, done.stderr + server.tail()
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    return run
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

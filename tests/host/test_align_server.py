@@ -1,9 +1,5 @@
 """Points of known distance in a real ComfyUI server, and clicked in a browser."""
 
-import json
-import os
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-SCRIPT = Path(__file__).parents[1] / "browser" / "align_points.mjs"
 CHECKPOINT = "align_tiny.safetensors"
 
 
@@ -56,12 +51,8 @@ def test_the_editor_gets_its_picture_before_any_point_is_set(server, checkpoint,
         assert ("6" in entry["outputs"]) == bool(points)  # nothing goes on without a point
 
 
-def test_click_type_move_run_and_reload(server, checkpoint, picture, tmp_path):
+def test_click_type_move_run_and_reload(browse, checkpoint, picture, tmp_path):
     """In classic and in Vue rendering; needs Node, Chromium and playwright-core."""
-    if "PLAYWRIGHT" not in os.environ or not shutil.which("node"):
-        pytest.skip("PLAYWRIGHT does not name a folder whose node_modules has playwright-core")
-    command = ["node", SCRIPT, server.address, CHECKPOINT, picture, tmp_path]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr + server.tail()
-    assert [json.loads(line)["name"] for line in done.stdout.splitlines()] == ["classic", "vue"]
+    shown = browse("align_points.mjs", CHECKPOINT, picture, tmp_path)
+    assert [one["name"] for one in shown] == ["classic", "vue"]
     assert len(list(tmp_path.glob("*.png"))) == 8

@@ -1,18 +1,12 @@
 """The nodes' help pages: their pictures, and how a browser shows them."""
 
-import json
-import os
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
-import pytest
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "web/docs").glob("*.md"))
-SCRIPT = ROOT / "tests/browser/help_pages.mjs"
 LARGEST, ALL = 40_000, 500_000  # bytes that the pack's pictures may have
 
 
@@ -30,15 +24,10 @@ def test_every_page_has_a_small_picture():
     assert sum(sizes) <= ALL
 
 
-def test_the_editor_shows_every_page_with_its_picture(server, tmp_path):
+def test_the_editor_shows_every_page_with_its_picture(browse, tmp_path):
     """Needs Node, Chromium and playwright-core."""
-    if "PLAYWRIGHT" not in os.environ or not shutil.which("node"):
-        pytest.skip("PLAYWRIGHT does not name a folder whose node_modules has playwright-core")
     nodes = [page.stem for page in PAGES]
-    command = ["node", SCRIPT, server.address, tmp_path, *nodes]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr + server.tail()
-    shown = [json.loads(line) for line in done.stdout.splitlines()]
+    shown = browse("help_pages.mjs", tmp_path, *nodes)
     assert [one["node"] for one in shown] == nodes
     for page, one in zip(PAGES, shown, strict=True):
         assert page.read_text(encoding="utf-8").startswith(f"# {one['heading']}\n")

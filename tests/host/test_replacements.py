@@ -1,9 +1,5 @@
 """Graphs built on other packs' depth preprocessors, run without these packs."""
 
-import json
-import os
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +16,6 @@ from dpt_core.render.sizes import resize
 
 ANYTHING = "depth_anything_v2_vitb_fp32.safetensors"
 MIDAS = "dpt_hybrid-midas-501f0c75.pt"
-SCRIPT = Path(__file__).parents[1] / "browser/replacements.mjs"
 OURS = {
     "DepthAnythingV2Preprocessor": "DPTDepthMap",
     "DepthAnythingPreprocessor": "DPTDepthMap",
@@ -125,14 +120,9 @@ def test_the_same_picture_comes_out(server, models, node, inputs, file, size, re
     assert np.abs(picture - expected(models / file, size, resolution)[..., None]).max() < 2
 
 
-def test_the_editor_offers_the_replacement(server, models, tmp_path):
+def test_the_editor_offers_the_replacement(browse, server, models, tmp_path):
     """In classic and in Vue rendering; needs Node, Chromium and playwright-core."""
-    if "PLAYWRIGHT" not in os.environ or not shutil.which("node"):
-        pytest.skip("PLAYWRIGHT does not name a folder whose node_modules has playwright-core")
-    command = ["node", SCRIPT, server.address, "replaced.png", ANYTHING, tmp_path]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr + server.tail()
-    shown = [json.loads(line) for line in done.stdout.splitlines()]
+    shown = browse("replacements.mjs", "replaced.png", ANYTHING, tmp_path)
     assert [one["name"] for one in shown] == ["classic", "vue"]
     sizes = {ANYTHING: (128, 192), MIDAS: (192, 288)}
     for one in shown:

@@ -1,9 +1,6 @@
 """Segment Anything in a real ComfyUI server, and its editor in a browser."""
 
 import json
-import os
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +10,6 @@ import pytest
 from PIL import Image
 from safetensors.torch import load_file
 
-SCRIPT = Path(__file__).parents[1] / "browser" / "point_editor.mjs"
 CHECKPOINT = "tiny_sam.pth"
 POINT = {"x": 102, "y": 120, "label": 1}
 
@@ -110,12 +106,8 @@ def test_no_mask_goes_through_the_graph(server, checkpoint, discs):
     assert not mask.any()
 
 
-def test_click_move_run_reload_and_delete(server, checkpoint, discs, tmp_path):
+def test_click_move_run_reload_and_delete(browse, checkpoint, discs, tmp_path):
     """In classic and in Vue rendering; needs Node, Chromium and playwright-core."""
-    if "PLAYWRIGHT" not in os.environ or not shutil.which("node"):
-        pytest.skip("PLAYWRIGHT does not name a folder whose node_modules has playwright-core")
-    command = ["node", SCRIPT, server.address, CHECKPOINT, discs, tmp_path]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr + server.tail()
-    assert [json.loads(line)["name"] for line in done.stdout.splitlines()] == ["classic", "vue"]
+    shown = browse("point_editor.mjs", CHECKPOINT, discs, tmp_path)
+    assert [one["name"] for one in shown] == ["classic", "vue"]
     assert len(list(tmp_path.glob("*.png"))) == 8
