@@ -8,6 +8,7 @@ import torch
 
 import dpt_core
 
+from . import raycast
 from .kinds import HELD_OUT, TRAINED
 from .photos import count_pairs, find_photos, ordered_share
 from .score import BASELINES, Predictor, score
@@ -36,6 +37,7 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=1000, help="of each sort")
     parser.add_argument("--photos", type=Path, nargs="*", default=[], help="folders to look in")
     options = parser.parse_args()
+    raycast.compile_kernels()
     model = dpt_core.load(options.checkpoint, dtype=torch.float32)
     predictors: dict[str, Predictor] = {"demo": lambda images: model.infer(images).values}
     text = table(predictors | BASELINES, options.scenes, options.photos)
