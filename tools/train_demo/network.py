@@ -21,8 +21,8 @@ from dpt_core.depth.families.parts import (
 )
 from dpt_core.depth.net import DPT
 
-GRID = 18  # trained positions: the nominal side of the input is 18 × 14 = 252 pixels
-WIDTH, CHANNELS, FEATURES, HEAD = 128, (48, 64, 96, 128), 48, (24, 16)
+GRID = 14  # trained positions: the nominal side of the input is 14 × 14 = 196 pixels
+WIDTH, CHANNELS, FEATURES, HEAD = 128, (48, 64, 96, 128), 48, (24, 32)
 
 CONFIG = DPTConfig(
     family="Depth Anything V2",
@@ -61,7 +61,9 @@ class Trainable(DPT):
         )
         maps = self.reassemble(self.imgencoder((images - mean) / std))
         size = (images.shape[-2], images.shape[-1])
-        return self.head(self.fusion(maps), size)[0].squeeze(1)
+        narrow = self.head.spatial_upsampler(self.fusion(maps))
+        last = self.head.proj_1ch
+        return last[2](last.features(narrow, size)).squeeze(1)
 
 
 def make_network() -> Trainable:
@@ -99,34 +101,6 @@ def official_layout(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The network's weights under Depth Anything V2's own names."""
     rows = block_rows(CONFIG.encoder.stage_depths)
     return revert(state, FAMILIES[0].rules, rows, {split_positions: join_positions})
-
-
-# By the start of a name, the first that fits: what weights and biases are divided by.
-SETTLING = {
-    "reassemble.spatial_upx4.fuse_proj": (200, 200),
-    "reassemble.spatial_upx2.fuse_proj": (200, 200),
-    "reassemble.spatial_noscale.fuse_proj": (200, 200),
-    "reassemble.spatial_downx2.fuse_proj": (200, 200),
-    "fusion.blocks.0.proj_seq.1": (20, 4e3),
-    "fusion": (1, 200),
-    "head.spatial_upsampler.0": (20, 8e4),
-    "head.proj_1ch.0": (20, 1.6e6),
-    "head.proj_1ch.2": (100, 1.6e8),
-}
-
-
-def settle(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The same network with a depth of 1.6e8 times less, for one that learned a very large one.
-
-    The loss does not see the scale of the depth, and half precision ends at 65,504. The decoder
-    is linear but for its ReLUs, so that dividing a layer's weights, and all biases from there
-    on, divides the depth and changes nothing else.
-    """
-    settled = {}
-    for name, tensor in state.items():
-        divisors = next((d for start, d in SETTLING.items() if name.startswith(start)), (1, 1))
-        settled[name] = tensor / divisors[name.endswith("bias")]
-    return settled
 
 
 def export(state: Mapping[str, Tensor], path: Path, images: int) -> None:

@@ -13,7 +13,6 @@ from .render import Rendered, render
 from .scene import Scene
 from .textures import make_atlas
 
-SIDE = 192  # pixels of a rendering
 TEXTURES = 384
 GROUP = 8  # scenes of one kind that are rendered together
 
@@ -44,26 +43,38 @@ class Stream:
         rng: Generator,
         photographs: Sequence[np.ndarray],
         pool: int = 1024,
-        reuse: float = 8,
+        reuse: float = 3,
     ) -> None:
-        self.rng, self.photographs, self.reuse = rng, photographs, reuse
-        self.images = torch.empty(pool, 3, SIDE, SIDE, dtype=torch.float16)
-        self.depth = torch.empty(pool, SIDE, SIDE)
-        self.filled = self.next = self.rendered = 0
+        self.rng, self.photographs, self.pool, self.reuse = rng, photographs, pool, reuse
+        self.rendered = 0
+        self._start(0)
+
+    def _start(self, side: int) -> None:
+        self.images = torch.empty(self.pool, 3, side, side, dtype=torch.float16)
+        self.depth = torch.empty(self.pool, side, side)
+        self.filled = self.next = 0
         self.owed = 0.0
 
     def _render(self) -> None:
         if self.rendered % (GROUP * 500) == 0:
             self.atlas = make_atlas(self.rng, self.photographs, TEXTURES)
-        fresh = render_some(self.rng, TRAINED, GROUP, SIDE, self.atlas)
+        fresh = render_some(self.rng, TRAINED, GROUP, self.images.shape[-1], self.atlas)
         self.images[self.next : self.next + GROUP] = fresh.images.half()
         self.depth[self.next : self.next + GROUP] = fresh.depth
         self.next = (self.next + GROUP) % len(self.images)
         self.filled = min(self.filled + GROUP, len(self.images))
         self.rendered += GROUP
 
-    def batch(self, count: int, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """Pictures B×3×H×W in [0, 1] and inverse depth B×H×W in 1/metre, 0 for the sky."""
+    def batch(self, count: int, size: tuple[int, int], side: int) -> tuple[Tensor, Tensor]:
+        """Pictures B×3×H×W in [0, 1] and inverse depth B×H×W in 1/metre, 0 for the sky.
+
+        Args:
+            count: B.
+            size: H and W.
+            side: of the renderings that they are cut out of; another one starts a new pool.
+        """
+        if side != self.images.shape[-1]:
+            self._start(side)
         self.owed += count / self.reuse
         while self.owed > 0 or self.filled < 2 * count:
             self._render()

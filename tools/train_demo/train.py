@@ -6,22 +6,41 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .kinds import HELD_OUT, TRAINED
 from .loss import depth_loss
 from .network import export, make_network
+from .revive import revive
 from .score import score
 from .stream import Stream
 
-# (until which share of the training, sizes of the input in patches, batch)
+
+class Phase(NamedTuple):
+    """A part of the training.
+
+    Attributes:
+        until: which share of the training.
+        side: of the renderings in pixels, larger than what is cut out of them.
+        sizes: of the input in patches, rows and columns.
+        batch: pictures in a batch.
+    """
+
+    until: float
+    side: int
+    sizes: tuple[tuple[int, int], ...]
+    batch: int
+
+
 SCHEDULE = (
-    (0.6, ((8, 8), (7, 9), (9, 7), (8, 11), (10, 7)), 24),
-    (0.88, ((11, 11), (9, 13), (13, 9), (10, 14)), 20),
-    (1.0, ((18, 18), (15, 20), (18, 13), (13, 18), (14, 14)), 12),
+    Phase(0.5, 192, ((8, 8), (7, 9), (9, 7), (8, 11), (10, 7)), 24),
+    Phase(0.74, 192, ((11, 11), (9, 13), (13, 9), (10, 14)), 20),
+    Phase(1.0, 288, ((18, 18), (15, 20), (18, 13), (13, 18), (14, 14)), 12),
 )
 Batch = tuple[Tensor, Tensor]  # pictures and their inverse depth
 PEAK_RATE, WARM_UP, KEEP = 1.5e-3, 150, 0.999
@@ -66,6 +85,8 @@ class Training:
         self.rng = np.random.default_rng(seed)
         self.stream = Stream(self.rng, list(photographs))
         self.step, self.images, self.seconds = 0, 0, 0.0
+        self.since = 0  # the step at which the phase began
+        self.phase: Phase | None = None
         # The next batch is rendered while the network learns from the last.
         self.worker = ThreadPoolExecutor(1)
         self.next: Future[Batch] | None = None
@@ -82,7 +103,7 @@ class Training:
             "average": self.average.state_dict(),
             "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
             "random": self.rng.bit_generator.state,
-            "counts": (self.step, self.images, self.seconds),
+            "counts": (self.step, self.images, self.seconds, self.since),
         }
         partial = self.file.with_suffix(".part")
         torch.save(state, partial)
@@ -97,7 +118,7 @@ class Training:
         for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
         self.rng.bit_generator.state = state["random"]
-        self.step, self.images, self.seconds = state["counts"]
+        self.step, self.images, self.seconds, self.since = state["counts"]
 
     def predict(self, images: Tensor) -> Tensor:
         """Inverse depth B×H×W by the averaged weights."""
@@ -105,12 +126,16 @@ class Training:
 
     def advance(self, progress: float) -> float:
         """One step; its loss."""
-        images, inverse = (self.next or self.worker.submit(self._prepare, progress)).result()
-        self.next = self.worker.submit(self._prepare, progress)
+        phase = next(phase for phase in SCHEDULE if progress <= phase.until)
+        images, inverse = (self.next or self.worker.submit(self._prepare, phase)).result()
+        self.next = self.worker.submit(self._prepare, phase)
+        if self.phase not in (None, phase):
+            self._refresh(images)
+        self.phase = phase
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
-                group["lr"] = rate_at(progress, self.step)
-        with torch.autocast(self.device.type, torch.bfloat16):
+                group["lr"] = rate_at(progress, self.step - self.since)
+        with torch.autocast(self.device.type, torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
             logits = self.net(images.to(self.device))
         loss = depth_loss(logits.float(), inverse.to(self.device))
         loss.backward()
@@ -122,14 +147,21 @@ class Training:
         self._follow()
         return loss.item()
 
-    def _prepare(self, progress: float) -> Batch:
-        _, sizes, count = next(row for row in SCHEDULE if progress <= row[0])
-        rows, columns = sizes[self.rng.integers(len(sizes))]
-        return self.stream.batch(count, (14 * rows, 14 * columns))
+    def _refresh(self, images: Tensor) -> None:
+        """Go on from the averaged weights, mended, with a new warm-up."""
+        revive(self.average, images.to(self.device))
+        self.net.load_state_dict(self.average.state_dict())
+        self.optimisers = make_optimisers(self.net)
+        self.since = self.step
+
+    def _prepare(self, phase: Phase) -> Batch:
+        rows, columns = phase.sizes[self.rng.integers(len(phase.sizes))]
+        return self.stream.batch(phase.batch, (14 * rows, 14 * columns), phase.side)
 
     @torch.no_grad()
     def _follow(self) -> None:
-        keep = min(KEEP, self.step / (self.step + 10))
+        steps = self.step - self.since
+        keep = min(KEEP, steps / (steps + 10))
         pairs = zip(self.average.parameters(), self.net.parameters(), strict=True)
         for average, parameter in pairs:
             average.lerp_(parameter, 1 - keep)
