@@ -122,7 +122,7 @@ def test_the_checkpoint_is_like_any_other(tmp_path):
     with torch.inference_mode():
         ours = net(images).relu()
         loaded = model.net(model.preprocess(images, 70))
-    assert (ours - loaded).abs().max() < 2e-2 * ours.std(), "float16 weights, the same network"
+    assert (ours - loaded).abs().max() < 5e-3 * ours.std(), "float16 weights, the same network"
 
 
 def test_reviving_keeps_the_depth_and_wakes_dead_units():
