@@ -6,10 +6,11 @@ for every image stay there: thirty of the head's thirty-two did.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from dpt_core import capture
 
 from .network import Trainable, make_network
 
@@ -30,19 +31,26 @@ def revive(net: Trainable, images: Tensor) -> int:
     Returns:
         How many units started anew.
     """
-    with _watched(net) as seen:
+    pairs = list(_pairs(net))
+    narrow = "head.spatial_upsampler"
+    # Copies, since a ReLU works in place.
+    with capture(net, [narrow, *(first for first, _ in pairs)], _copy) as seen:
         net(images)
-    _scale(net, seen["head.spatial_upsampler.0"].std().item() / SPREAD)
+    _scale(net, seen[narrow].std().item() / SPREAD)
     fresh = make_network().to(images.device).state_dict()
     weights = net.state_dict()  # shares memory with the network
     count = 0
-    for first, second in _pairs(net):
+    for first, second in pairs:
         dead = (seen[first] > 0).float().mean(dim=(0, 2, 3)) < ALIVE
         weights[f"{first}.weight"][dead] = fresh[f"{first}.weight"][dead]
         weights[f"{first}.bias"][dead] = 0
         weights[f"{second}.weight"][:, dead] = 0
         count += int(dead.sum())
     return count
+
+
+def _copy(_name: str, output: Tensor) -> Tensor:
+    return output.clone()
 
 
 def _scale(net: Trainable, divisor: float) -> None:
@@ -62,22 +70,3 @@ def _pairs(net: Trainable) -> Iterator[tuple[str, str]]:
     for name, _ in net.named_modules():
         if name.endswith("conv_seq"):
             yield f"{name}.1", f"{name}.3"
-
-
-@contextmanager
-def _watched(net: nn.Module) -> Iterator[dict[str, Tensor]]:
-    """What every convolution returns; a copy, since a ReLU works in place."""
-    seen: dict[str, Tensor] = {}
-
-    def watch(name: str, module: nn.Module):
-        def keep(_module: nn.Module, _inputs: object, output: Tensor) -> None:
-            seen[name] = output.clone()
-
-        return module.register_forward_hook(keep)
-
-    handles = [watch(n, m) for n, m in net.named_modules() if isinstance(m, nn.Conv2d)]
-    try:
-        yield seen
-    finally:
-        for handle in handles:
-            handle.remove()
