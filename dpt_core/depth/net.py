@@ -52,11 +52,16 @@ class DPT(nn.Module):
                 f"The network's input is {height}×{width} pixels, but both sides must be a "
                 f"multiple of {multiple}; use the model's preprocess() to resize images."
             )
-        # Nested, so that no map outlives the step that reads it.
-        narrow = self.head.spatial_upsampler(self.fusion(self.reassemble(self.imgencoder(images))))
-        logits, sky = self.head(narrow, (height, width))
+        logits, sky = self.head(self.narrow(images), (height, width))
         depth = activate(logits, self.config).squeeze(1)
         return Prediction(depth, None if sky is None else sky.relu().squeeze(1))
+
+    def narrow(self, images: Tensor) -> Tensor:
+        """The map that the head enlarges and finishes: B×first head channel×h×w.
+
+        Nested, so that no map outlives the step that reads it.
+        """
+        return self.head.spatial_upsampler(self.fusion(self.reassemble(self.imgencoder(images))))
 
 
 def build_encoder(config: EncoderConfig, ops: Ops) -> nn.Module:

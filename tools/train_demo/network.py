@@ -59,11 +59,10 @@ class Trainable(DPT):
         mean, std = (
             torch.tensor(v).view(3, 1, 1).to(images) for v in (IMAGENET_MEAN, IMAGENET_STD)
         )
-        maps = self.reassemble(self.imgencoder((images - mean) / std))
         size = (images.shape[-2], images.shape[-1])
-        narrow = self.head.spatial_upsampler(self.fusion(maps))
         last = self.head.proj_1ch
-        return last[2](last.features(narrow, size)).squeeze(1)
+        # Not in bands of rows: for what must be kept to learn from they save nothing.
+        return last[2](last.features(self.narrow((images - mean) / std), size)).squeeze(1)
 
 
 def make_network() -> Trainable:
