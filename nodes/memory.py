@@ -41,7 +41,8 @@ def working_room(config: DPTConfig, image: Size, network: Size, itemsize: int) -
         itemsize: bytes of a number in the network.
     """
     biases = _biases(config, network, itemsize)
-    return Room(_per_image(config, image, network, itemsize), biases + 3 * BAND_BYTES)
+    bands = 3 * BAND_BYTES  # one of the head, and the two copies of rows that it is made from
+    return Room(_per_image(config, image, network, itemsize), biases + bands)
 
 
 def _per_image(config: DPTConfig, image: Size, network: Size, itemsize: int) -> int:
