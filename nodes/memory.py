@@ -71,5 +71,5 @@ def _biases(config: DPTConfig, network: Size, itemsize: int) -> int:
     if not isinstance(encoder, ViTConfig):
         return CACHE_BYTES  # Swin's windows are small: a bias outside of the cache is too
     rows, columns = (side // encoder.patch for side in network)
-    # One bias outside of the cache, as it is made in float32.
-    return CACHE_BYTES + encoder.heads * (1 + rows * columns) ** 2 * (4 + itemsize)
+    # And one that the cache has no room for.
+    return CACHE_BYTES + encoder.heads * (1 + rows * columns) ** 2 * itemsize

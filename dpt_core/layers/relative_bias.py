@@ -9,13 +9,16 @@ from torch import Tensor, nn
 from .positions import Grid
 
 CACHE_BYTES = 256 * 2**20
+MakeOffsets = Callable[[], Tensor]  # → heads×(2r−1)×(2c−1)
+Spread = Callable[[Tensor], Tensor]  # heads×(2r−1)×(2c−1) → heads×N×N
 
 
 class BiasCache:
     """Biases of all blocks for one setting (grid, device, dtype), as many as fit.
 
-    A bias is the same for every image of one size, and is as large as the attention matrix.
-    Those that do not fit are made anew each time; another setting drops all.
+    A bias is the same for every image of one size, and is as large as the attention matrix. A
+    CPU spreads the values by offset over it as fast as it would read a bias from memory, so
+    there only those are kept. Another setting drops all.
     """
 
     def __init__(self, limit: int = CACHE_BYTES) -> None:
@@ -24,18 +27,22 @@ class BiasCache:
         self._setting: Hashable = None
         self._kept: dict[Hashable, Tensor] = {}
 
-    def get(self, name: Hashable, setting: Hashable, make: Callable[[], Tensor]) -> Tensor:
-        """The bias `name` under `setting`, made by `make` if it is not kept."""
+    def get(
+        self, name: Hashable, setting: Hashable, offsets: MakeOffsets, spread: Spread
+    ) -> Tensor:
+        """The bias `name` under `setting`: what `spread` makes of `offsets()`."""
         if setting != self._setting:
             self.clear()
             self._setting = setting
-        bias = self._kept.get(name)
-        if bias is None:
-            bias = make()
-            if self.bytes + bias.nbytes <= self.limit:
-                self._kept[name] = bias
-                self.bytes += bias.nbytes
-        return bias
+        kept = self._kept.get(name)
+        if kept is None:
+            kept = offsets()
+            if not kept.is_cpu:
+                kept = spread(kept)
+            if self.bytes + kept.nbytes <= self.limit:
+                self._kept[name] = kept
+                self.bytes += kept.nbytes
+        return spread(kept) if kept.is_cpu else kept
 
     def clear(self) -> None:
         """Forget everything and free its memory."""
@@ -44,15 +51,33 @@ class BiasCache:
         self.bytes = 0
 
 
-def by_offset(table: Tensor, grid: Grid) -> Tensor:
-    """heads×(2r−1)×(2c−1) values by offset → heads×N×N for the r×c = N tokens of a grid.
+def by_offset(offsets: Tensor, grid: Grid, cls: Tensor | None = None) -> Tensor:
+    """heads×(2r−1)×(2c−1) values by offset → heads×N×N for the N = r×c tokens of a grid.
 
-    Entry (i, j) is the table's at row_i − row_j + r − 1 and column_i − column_j + c − 1: a
-    sliding window over the table, so nothing is looked up by index.
+    Entry (i, j) is the value at row_i − row_j + r − 1 and column_i − column_j + c − 1.
+
+    Args:
+        offsets: the values.
+        grid: r and c.
+        cls: heads×3, where a cls token comes before the others: the values of cls → token,
+            token → cls and cls → cls. N is then 1 + r×c.
     """
     rows, columns = grid
-    windows = table.unfold(1, rows, 1).unfold(2, columns, 1)
-    return windows.flip(3, 4).reshape(len(table), rows * columns, rows * columns)
+    first = 0 if cls is None else 1
+    count = first + rows * columns
+    # heads×(2r−1)×c×c, by row_j − row_i + r − 1, column_i and column_j: small and in the
+    # processor's cache, and all columns of one row of queries are a part of it.
+    lines = offsets.flip(1, 2).unfold(2, columns, 1).flip(2).contiguous()
+    bias = offsets.new_empty(len(offsets), count, count)
+    for row in range(rows):
+        start = first + row * columns
+        queries = bias[:, start : start + columns, first:].unflatten(2, grid)
+        queries.copy_(lines[:, rows - 1 - row : 2 * rows - 1 - row].transpose(1, 2))
+    if cls is not None:
+        bias[:, 0, 1:] = cls[:, 0, None]
+        bias[:, 1:, 0] = cls[:, 1, None]
+        bias[:, 0, 0] = cls[:, 2]
+    return bias
 
 
 class RelativeBias(nn.Module):
@@ -68,18 +93,15 @@ class RelativeBias(nn.Module):
         rows = self.trained[0] * self.trained[1] + 3
         self.table = nn.Parameter(torch.empty(rows, heads))
 
-    def forward(self, grid: Grid, x: Tensor) -> Tensor:
-        """heads×(1+N)×(1+N), for tokens like `x` on a grid; resampled in float32."""
-        table = self.table.to(x.device, torch.float32)
-        heads = table.shape[1]
-        offsets = table[:-3].T.reshape(1, heads, *self.trained)
+    def offsets(self, grid: Grid, x: Tensor) -> Tensor:
+        """heads×(2r−1)×(2c−1) for tokens like `x` on a grid of r×c; resampled in float32."""
+        table = self.table[:-3].to(x.device, torch.float32)
+        offsets = table.T.reshape(1, -1, *self.trained)
         size = (2 * grid[0] - 1, 2 * grid[1] - 1)
         if size != self.trained:
             offsets = F.interpolate(offsets, size=size, mode="bilinear", align_corners=False)
-        count = 1 + grid[0] * grid[1]
-        bias = x.new_empty(heads, count, count)
-        bias[:, 1:, 1:] = by_offset(offsets[0], grid)
-        bias[:, 0, 1:] = table[-3, :, None]
-        bias[:, 1:, 0] = table[-2, :, None]
-        bias[:, 0, 0] = table[-1]
-        return bias
+        return offsets[0].to(x)
+
+    def spread(self, grid: Grid, offsets: Tensor) -> Tensor:
+        """heads×(1+N)×(1+N) for the N tokens of a grid and the cls token before them."""
+        return by_offset(offsets, grid, self.table[-3:].to(offsets).T)

@@ -386,7 +386,7 @@ def test_room_is_asked_for_the_chunk(host, load, tiny, asked):
 def test_nothing_stays_on_the_device_unseen(host, load, tiny):
     (hosted,) = load(tiny).result
     cache = hosted.model.net.imgencoder.bias_cache
-    cache.get("block 0", "some size", lambda: torch.zeros(8))
+    cache.get("block 0", "some size", lambda: torch.zeros(8), lambda offsets: offsets)
     assert cache.bytes
     estimate(host, hosted, photographs(1))
     assert not cache.bytes

@@ -143,8 +143,9 @@ class Block(nn.Module):
         shift = window // 2 if self.shifted and side > window else 0
         if shift:
             x = x.roll((-shift, -shift), dims=(1, 2))
-        make = partial(_bias, self.attn, window, x)
-        bias = cache.get(id(self), setting, make)
+        offsets = partial(self.attn.offsets, window, x)
+        spread = partial(by_offset, grid=(window, window))
+        bias = cache.get(id(self), setting, offsets, spread)
         mask = _shift_mask(window, shift, x) if shift else None
         count = side // window
         windows = x.unflatten(1, (count, window)).unflatten(3, (count, window)).transpose(2, 3)
@@ -219,10 +220,6 @@ class Swin(nn.Module):
             outputs.append(Stage(x.permute(0, 3, 1, 2), None))
             x = merge(x)
         return outputs
-
-
-def _bias(attn: WindowAttention, window: int, x: Tensor) -> Tensor:
-    return by_offset(attn.offsets(window, x), (window, window))
 
 
 def _shift_mask(window: int, shift: int, x: Tensor) -> Tensor:

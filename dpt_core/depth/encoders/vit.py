@@ -49,8 +49,10 @@ class Block(nn.Module):
     def forward(self, x: Tensor, grid: Grid, cache: BiasCache) -> Tensor:
         bias = None
         if self.relative_bias is not None:
-            make = partial(self.relative_bias, grid, x)
-            bias = cache.get(id(self), (grid, x.device, x.dtype), make).unsqueeze(0)
+            offsets = partial(self.relative_bias.offsets, grid, x)
+            spread = partial(self.relative_bias.spread, grid)
+            setting = (grid, x.device, x.dtype)
+            bias = cache.get(id(self), setting, offsets, spread).unsqueeze(0)
         x = _add_scaled(x, self.attn(self.norm_attn(x), bias), self.scale_attn)
         return _add_scaled(x, self.mlp(self.norm_mlp(x)), self.scale_mlp)
 
