@@ -138,8 +138,9 @@ class DepthModel:
                 progress(done, len(images))
         if again:
             warnings.warn(
-                f"The depth of {again} of {len(images)} images was lost in {self.dtype} (NaN, "
-                "infinite or all equal); they were estimated again in float32.",
+                # The first words are all that a node shows before it is made larger.
+                f"{again} of {len(images)} images ran again in float32: {self.dtype} lost their "
+                "depth (NaN, infinite or all equal).",
                 PrecisionWarning,
                 stacklevel=2,
             )
