@@ -5,24 +5,23 @@ python tests/benchmarks/bench_frames.py
 
 import subprocess
 import sys
-from pathlib import Path
 
 import timing
 import torch
 
 import dpt_core
+from dpt_core.demo import DEMO_CHECKPOINT
 
-CHECKPOINT = Path(__file__).parents[1] / "fixtures" / "depth_anything_v2_tiny.safetensors"
-SIZE, RESOLUTION, CHUNK = (240, 320), 70, 5
+SIZE, CHUNK = (480, 640), 5
 
 
 def grown(count: int) -> float:
     """Megabytes at the peak above what was held before, without the depth that is returned."""
-    model = dpt_core.load(CHECKPOINT)
+    model = dpt_core.load(DEMO_CHECKPOINT)
     frames = torch.rand(1, 3, *SIZE).expand(count, -1, -1, -1)
     timing.forget_peak()
     before = timing.megabytes("VmRSS")
-    depth = model.infer(frames, RESOLUTION, batch_size=CHUNK)
+    depth = model.infer(frames, batch_size=CHUNK)
     return timing.megabytes("VmHWM") - before - depth.values.nbytes / 1e6
 
 
