@@ -18,37 +18,38 @@ class BiasCache:
 
     A bias is the same for every image of one size, and is as large as the attention matrix. A
     CPU spreads the values by offset over it as fast as it would read a bias from memory, so
-    there only those are kept. Another setting drops all.
+    there only those are kept. Another setting drops all; threads with settings of their own
+    only lose what the other has kept.
     """
 
     def __init__(self, limit: int = CACHE_BYTES) -> None:
         self.limit = limit
-        self.bytes = 0
-        self._setting: Hashable = None
-        self._kept: dict[Hashable, Tensor] = {}
+        self._kept: tuple[Hashable, dict[Hashable, Tensor]] = (None, {})
+
+    @property
+    def bytes(self) -> int:
+        """The memory of all that is kept."""
+        return sum(bias.nbytes for bias in list(self._kept[1].values()))
 
     def get(
         self, name: Hashable, setting: Hashable, offsets: MakeOffsets, spread: Spread
     ) -> Tensor:
         """The bias `name` under `setting`: what `spread` makes of `offsets()`."""
-        if setting != self._setting:
-            self.clear()
-            self._setting = setting
-        kept = self._kept.get(name)
+        now = self._kept
+        if now[0] != setting:
+            now = self._kept = (setting, {})
+        kept = now[1].get(name)
         if kept is None:
             kept = offsets()
             if not kept.is_cpu:
                 kept = spread(kept)
             if self.bytes + kept.nbytes <= self.limit:
-                self._kept[name] = kept
-                self.bytes += kept.nbytes
+                now[1][name] = kept
         return spread(kept) if kept.is_cpu else kept
 
     def clear(self) -> None:
         """Forget everything and free its memory."""
-        self._kept.clear()
-        self._setting = None
-        self.bytes = 0
+        self._kept = (None, {})
 
 
 def by_offset(offsets: Tensor, grid: Grid, cls: Tensor | None = None) -> Tensor:

@@ -70,3 +70,15 @@ class TestCache:
         self.get(cache, made, "meta", 4)
         small = self.get(cache, made, "meta", 2)
         assert cache.bytes == small.nbytes
+
+    def test_a_setting_that_comes_meanwhile_gets_its_own(self) -> None:
+        cache = BiasCache()
+
+        def while_another_runs() -> Tensor:
+            self.get(cache, [], "meta", 2)
+            return torch.ones(1, 7, 7, device="meta")
+
+        spread = partial(by_offset, grid=(4, 4))
+        cache.get("block", 4, while_another_runs, spread)
+        assert self.get(cache, [], "meta", 2).shape == (1, 4, 4)
+        assert self.get(cache, [], "meta", 4).shape == (1, 16, 16)
