@@ -184,10 +184,10 @@ def _known_variant(around: Surroundings) -> Hint[str] | None:
 
 
 def _variant_in_sidecar(around: Surroundings, blocks: int) -> Hint[str] | None:
-    taps = around.backbone.get("out_indices")
-    if not isinstance(taps, list):
-        return None
-    last_four = list(range(blocks - 3, blocks + 1))  # counted from 1 there
+    taps = around.backbone.get("out_indices")  # counted from 1
+    if not isinstance(taps, list) or taps[-1:] != [blocks]:
+        return None  # both versions tap the last block: these are of another model
+    last_four = list(range(blocks - 3, blocks + 1))
     variant = "v1" if taps == last_four else "v2"
     return Hint("variant", variant, f"config.json taps blocks {str(taps)[:60]}")
 

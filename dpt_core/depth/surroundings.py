@@ -7,6 +7,8 @@ from typing import Any
 
 from ..checkpoint.known import KnownFile, find_known
 
+WEIGHTS = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -15,7 +17,7 @@ class Surroundings:
     Attributes:
         path: the file, or the folder of the Hugging Face kind.
         metadata: the file's own notes.
-        sidecar: ``config.json``, if it is one of a depth model; else empty.
+        sidecar: ``config.json``, if it is of a depth model and this file's; else empty.
         preprocessor: ``preprocessor_config.json``, if there is one; else empty.
     """
 
@@ -28,7 +30,7 @@ class Surroundings:
     def of(cls, path: Path, metadata: dict[str, str]) -> "Surroundings":
         """Look around a checkpoint."""
         folder = path if path.is_dir() else path.parent
-        sidecar = _read_json(folder / "config.json")
+        sidecar = _read_json(folder / "config.json") if _owns_folder(path) else {}
         if sidecar.get("model_type") not in ("depth_anything", "dpt"):
             sidecar = {}  # another model's: many folders hold more than one
         preprocessor = _read_json(folder / "preprocessor_config.json") if sidecar else {}
@@ -55,6 +57,14 @@ class Surroundings:
         """The part of the sidecar on the encoder."""
         backbone = self.sidecar.get("backbone_config")
         return backbone if isinstance(backbone, dict) else {}
+
+
+def _owns_folder(path: Path) -> bool:
+    """Whether a JSON file beside this checkpoint is its own: people keep many in one folder."""
+    if path.is_dir() or path.stem.startswith(("model", "pytorch_model")):
+        return True
+    beside = (file for file in path.parent.iterdir() if file.suffix in WEIGHTS)
+    return all(file == path for file in beside)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -133,20 +133,39 @@ def test_a_file_of_a_known_size_with_another_hash_is_not_known(
 
 
 @pytest.mark.parametrize(
-    ("taps", "variant"), [([3, 6, 9, 12], "v2"), ([9, 10, 11, 12], "v1"), ("stage12", "v2")]
+    ("taps", "variant"),
+    [
+        ([3, 6, 9, 12], "v2"),
+        ([9, 10, 11, 12], "v1"),
+        ("stage12", None),
+        ([21, 22, 23, 24], None),  # of a larger model
+    ],
 )
 def test_config_tells_the_version_by_its_taps(
-    taps: Any, variant: str, depth_anything_header: Any, write_header: Write, tmp_path: Path
+    taps: Any, variant: str | None, depth_anything_header: Any, write_header: Write, tmp_path: Path
 ) -> None:
     path = write_header(depth_anything_header, tmp_path / "models" / "model.safetensors")
     write_config(
         path.parent, depth_estimation_type="relative", backbone_config={"out_indices": taps}
     )
     found = hints(path)
-    assert found["variant"].value == variant
-    assert found["variant"].is_default == (taps == "stage12")  # that means nothing
+    assert found["variant"].value == (variant or "v2")
+    assert found["variant"].is_default == (variant is None)
     assert found["max_depth"].evidence == "config.json says relative"
     assert not found["max_depth"].is_default
+
+
+@pytest.mark.parametrize(
+    ("name", "is_its"),
+    [("model.safetensors", True), ("pytorch_model.bin", True), ("vits.safetensors", False)],
+)
+def test_config_is_that_of_the_files_that_are_named_like_its_own(
+    name: str, is_its: bool, depth_anything_header: Any, write_header: Write, tmp_path: Path
+) -> None:
+    write_header(depth_anything_header, tmp_path / "models" / "another.safetensors")
+    path = write_header(depth_anything_header, tmp_path / "models" / name)
+    write_config(path.parent, depth_estimation_type="metric", max_depth=20)
+    assert hints(path)["max_depth"].is_default != is_its
 
 
 @pytest.mark.parametrize(
