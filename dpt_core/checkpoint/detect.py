@@ -1,10 +1,12 @@
 """Which key layout a file has: exactly one signature is all there, or the error says what is."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 from ..errors import CheckpointError
 from .foreign import recognise
+from .read import StateFile
 from .rules import Rule, source_pattern
 
 
@@ -22,6 +24,45 @@ class Signed(Protocol):
 
 
 S = TypeVar("S", bound=Signed)
+
+
+def find_model(state: StateFile, families: Iterable[Signed]) -> StateFile:
+    """The tensors of the one model in a file of more: an optimiser's, a loss's, a wrapper's.
+
+    A file that has a signature as it is, or that has none at all, is returned as it is.
+
+    Raises:
+        CheckpointError: there are several models of these families.
+    """
+    tensors = state.tensors
+    prefixes = sorted({p for family in families for p in _prefixes(tensors, family.signature)})
+    if not prefixes or "" in prefixes or recognise(tensors) is not None:
+        return state
+    if len(prefixes) > 1:
+        raise CheckpointError(
+            f"{state.path.name} holds {len(prefixes)} models, under "
+            f"{' and '.join(prefixes)}. Save the one that you want alone."
+        )
+    (prefix,) = prefixes
+    inside = {name[len(prefix) :]: t for name, t in tensors.items() if name.startswith(prefix)}
+    rest = [name for name in tensors if not name.startswith(prefix)]
+    warnings = ()
+    if rest:
+        found = f"{len(rest):,} tensors outside of {prefix}" if rest[1:] else rest[0]
+        warnings = (f"The file holds more than the model, which was left out: {found}.",)
+    return replace(state, tensors=inside, prefix=state.prefix + prefix, warnings=warnings)
+
+
+def _prefixes(tensors: Mapping[str, Any], signature: Sequence[str]) -> list[str]:
+    """What stands before all keys of a signature."""
+    first = signature[0]
+    ends = (name.removesuffix(first) for name in tensors if name.endswith(first))
+    return [
+        prefix
+        for prefix in ends
+        if (not prefix or prefix.endswith("."))
+        and all(prefix + key in tensors for key in signature)
+    ]
 
 
 def detect(

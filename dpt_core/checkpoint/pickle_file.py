@@ -26,8 +26,10 @@ from .shapes import format_shape
 NESTING = (
     "state_dict",
     "model_state_dict",
+    "model_weights",
     "model",
     "model_ema",
+    "ema_state_dict",
     "ema",
     "net",
     "network",

@@ -13,7 +13,8 @@ from .pickle_file import ARCHIVE, read_pickle
 from .safetensors_file import Entry, read_header, read_tensor
 
 LONGEST_NAME = 500  # characters
-PREFIXES = ("module.", "model.", "_orig_mod.")  # DataParallel, Lightning, torch.compile
+COMPILED = "_orig_mod."  # torch.compile puts it before the names of what it compiled
+PREFIXES = ("module.", "model.")  # DataParallel, Lightning
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class StateFile:
         metadata: the file's own notes (safetensors; empty for other formats).
         bytes: size of the file, or of all files of a folder.
         prefix: what was removed from the front of every name, for example ``"module."``.
+        warnings: sentences about what was left out.
     """
 
     path: Path
@@ -34,6 +36,7 @@ class StateFile:
     metadata: dict[str, str]
     bytes: int
     prefix: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def read(path: str | Path, *, header_only: bool = False) -> StateFile:
@@ -47,6 +50,7 @@ def read(path: str | Path, *, header_only: bool = False) -> StateFile:
         CheckpointError: there is no such file, or it holds no weights that can be read.
     """
     path = Path(path)
+    path = path if path.name else path.absolute()  # "." has a name, too
     tensors: dict[str, Tensor] = {}
     metadata: dict[str, str] = {}
     size = 0
@@ -54,6 +58,8 @@ def read(path: str | Path, *, header_only: bool = False) -> StateFile:
         for file in _files(path):
             size += file.stat().st_size
             found, notes = _read_one(file, header_only)
+            plain = {name.replace(COMPILED, ""): tensor for name, tensor in found.items()}
+            found = plain if len(plain) == len(found) else found
             _check_names(file, found, tensors)
             tensors |= found
             metadata |= notes

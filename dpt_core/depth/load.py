@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..checkpoint.build import assemble, check_shapes, common_dtype, move_weights
-from ..checkpoint.detect import detect
+from ..checkpoint.detect import detect, find_model
 from ..checkpoint.read import StateFile, read
 from ..checkpoint.rules import convert
 from ..checkpoint.shapes import Shapes
@@ -91,7 +91,7 @@ def load(
     )
     for text in broken:
         warnings.warn(text, stacklevel=2)
-    inspection = replace(prepared.inspection, warnings=tuple(broken))
+    inspection = replace(prepared.inspection, warnings=(*prepared.inspection.warnings, *broken))
     net = assemble(partial(DPT, inspection.config, ops), prepared.tensors)
     casts_weights = ops not in (default, nn)
     place = torch.device(device)
@@ -107,6 +107,7 @@ class _Prepared(NamedTuple):
 def _prepare(state: StateFile, asked: Requests) -> _Prepared:
     """Detect, convert and measure."""
     file = state.path.name
+    state = find_model(state, FAMILIES)
     family = detect(state.tensors, FAMILIES, file)
     _refuse_others(family, asked, file)
     dtype = common_dtype(state.tensors)
@@ -135,6 +136,7 @@ def _prepare(state: StateFile, asked: Requests) -> _Prepared:
         parameters=sum(tensor.numel() for tensor in tensors.values()),
         dtype=dtype,
         bytes=state.bytes,
+        warnings=state.warnings,
     )
     check_shapes(tensors, origin, partial(DPT, config), file)
     return _Prepared(inspection, tensors, origin)

@@ -30,8 +30,9 @@ class Surroundings:
     def of(cls, path: Path, metadata: dict[str, str]) -> "Surroundings":
         """Look around a checkpoint."""
         folder = path if path.is_dir() else path.parent
-        sidecar = _read_json(folder / "config.json") if _owns_folder(path) else {}
-        if sidecar.get("model_type") not in ("depth_anything", "dpt"):
+        sidecar = _read_json(folder / "config.json")
+        is_depth = sidecar.get("model_type") in ("depth_anything", "dpt")
+        if not (is_depth and _owns_folder(path)):
             sidecar = {}  # another model's: many folders hold more than one
         preprocessor = _read_json(folder / "preprocessor_config.json") if sidecar else {}
         return cls(path, metadata, sidecar, preprocessor)

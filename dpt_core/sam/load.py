@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..checkpoint.build import assemble, check_shapes, common_dtype, move_weights
-from ..checkpoint.detect import detect
+from ..checkpoint.detect import detect, find_model
 from ..checkpoint.read import StateFile, read
 from ..checkpoint.rules import convert
 from ..checkpoint.shapes import Shapes
@@ -54,7 +54,7 @@ def load_sam(
     tensors[GAUSSIAN] = places  # rounded to half precision it would move every point
     for text in broken:
         warnings.warn(text, stacklevel=2)
-    inspection = replace(prepared.inspection, warnings=tuple(broken))
+    inspection = replace(prepared.inspection, warnings=(*prepared.inspection.warnings, *broken))
     net = assemble(partial(SAM, inspection.config, ops), tensors)
     return SamModel(inspection.config, net, inspection, torch.device(device), compute)
 
@@ -72,7 +72,8 @@ def inspect_sam(path: str | Path) -> SAMInspection:
 
 def is_sam(state: StateFile) -> bool:
     """Whether a file has all the keys by which Segment Anything is recognised."""
-    return any(all(key in state.tensors for key in family.signature) for family in FAMILIES)
+    tensors = find_model(state, FAMILIES).tensors
+    return any(all(key in tensors for key in family.signature) for family in FAMILIES)
 
 
 class Prepared(NamedTuple):
@@ -97,6 +98,7 @@ def prepare(state: StateFile) -> Prepared:
     """
     file = state.path.name
     _refuse_depth(state, file)
+    state = find_model(state, FAMILIES)
     family = detect(state.tensors, FAMILIES, file, kind="segmentation model")
     dtype = common_dtype(state.tensors)
     rows = find_rows(state.tensors, family, file)
@@ -113,6 +115,7 @@ def prepare(state: StateFile) -> Prepared:
         parameters=sum(tensor.numel() for tensor in tensors.values()),
         dtype=dtype,
         bytes=state.bytes,
+        warnings=state.warnings,
     )
     check_shapes(tensors, origin, partial(SAM, config), file)
     return Prepared(inspection, tensors, origin)

@@ -21,7 +21,7 @@ METRIC_CONFIG = (
 
 class TestTrainingCheckpoint:
     @pytest.mark.parametrize(
-        "name", ["state_dict", "model", "model_state_dict", "ema", "params_ema"]
+        "name", ["state_dict", "model", "model_state_dict", "ema", "params_ema", "ema_state_dict"]
     )
     def test_model_inside_is_loaded(self, name, depth_anything, save, tmp_path):
         whole = dpt_core.load(save(depth_anything, tmp_path / "whole.safetensors"))
@@ -43,6 +43,44 @@ class TestTrainingCheckpoint:
         path = tmp_path / "nested.pth"
         torch.save({"model": {"state_dict": depth_anything}, "optimizer": {}}, path)
         assert dpt_core.inspect(path).family == "Depth Anything V1"
+
+    @pytest.mark.parametrize(
+        ("prefix", "more", "said"),
+        [
+            ("module.", "n_averaged", "n_averaged"),  # torch.optim.swa_utils.AveragedModel
+            ("model.", "criterion.weight", "criterion.weight"),  # Lightning
+            ("net.depth_anything.", None, None),
+            ("ema.", "online.step", "online.step"),
+        ],
+    )
+    def test_model_among_other_keys(self, prefix, more, said, depth_anything, save, tmp_path):
+        state = {prefix + key: tensor for key, tensor in depth_anything.items()}
+        if more:
+            state[more] = torch.ones(1)
+        path = save(state, tmp_path / "depth_anything_v1.safetensors")
+        model = dpt_core.load(path)
+        plain = dpt_core.load(save(depth_anything, tmp_path / "plain.safetensors"))
+        assert torch.equal(model.infer(IMAGE).values, plain.infer(IMAGE).values)
+        assert len(model.inspection.warnings) == (more is not None)
+        assert more is None or said in model.inspection.warnings[0]
+        assert dpt_core.inspect(path).warnings == model.inspection.warnings
+
+    def test_parts_compiled_on_their_own(self, depth_anything, save, tmp_path):
+        state = {
+            key.replace("pretrained.", "pretrained._orig_mod."): tensor
+            for key, tensor in depth_anything.items()
+        }
+        path = save(state, tmp_path / "depth_anything_v1.pth")
+        assert dpt_core.load(path).inspection.family == "Depth Anything V1"
+
+    def test_two_models(self, depth_anything, save, tmp_path, refusal):
+        state = {
+            prefix + key: tensor
+            for prefix in ("student.", "teacher.")
+            for key, tensor in depth_anything.items()
+        }
+        message = refusal(save(state, tmp_path / "distilled.pth"))
+        assert "2 models, under student. and teacher." in message
 
 
 class TestAfterLoading:
