@@ -165,7 +165,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     depth.add_argument(
         "--fov",
-        type=float,
+        type=_degrees,
         metavar="DEGREES",
         help="horizontal field of view, with which Depth Anything 3 metric gives metres",
     )
@@ -230,6 +230,16 @@ def _pixels(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of pixels above 0")
     return int(text)
+
+
+def _degrees(text: str) -> float:
+    try:
+        degrees = float(text)
+    except ValueError:
+        degrees = 0.0
+    if not 0 < degrees < 180:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an angle between 0 and 180 degrees")
+    return degrees
 
 
 def run_depth(arguments: argparse.Namespace) -> int:

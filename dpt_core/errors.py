@@ -10,7 +10,20 @@ class CheckpointError(ValueError):
 
 
 class PrecisionWarning(UserWarning):
-    """Half precision lost the depth of some images, which float32 then gave; for the user."""
+    """Half precision lost the depth of some images, which float32 then gave; for the user.
+
+    Attributes:
+        again: how many ran again.
+        dtype: the half precision, for example ``"bfloat16"``.
+    """
+
+    def __init__(self, again: int, dtype: str) -> None:
+        self.again, self.dtype = again, dtype
+        images = "1 image" if again == 1 else f"{again:,} images"
+        # The first words are all that a node shows before it is made larger.
+        super().__init__(
+            f"{images} ran again in float32: {dtype} lost the depth (NaN, infinite or all equal)."
+        )
 
 
 def cut_off(file: str, size: int, expected: int) -> CheckpointError:

@@ -269,9 +269,9 @@ def _warnings_on_node() -> Iterator[None]:
         yield
     for warning in caught:  # for the log, as ever
         warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
-    texts = [str(w.message) for w in caught if issubclass(w.category, PrecisionWarning)]
-    if texts:
-        write_on_node("\n".join(dict.fromkeys(texts)))
+    lost = [w.message for w in caught if isinstance(w.message, PrecisionWarning)]
+    if lost:  # one for each chunk or part that the work was cut into
+        write_on_node(str(PrecisionWarning(sum(w.again for w in lost), lost[0].dtype)))
 
 
 def write_on_node(text: str) -> None:

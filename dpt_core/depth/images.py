@@ -54,7 +54,7 @@ def to_network(images: Tensor, rule: ImageRule, size: Size) -> Tensor:
     official code has OpenCV do it. In float64 where the device has it: in float32 the
     sample positions alone are off by 1e-4 of a pixel's value on large photographs.
     """
-    exact = torch.float32 if images.device.type == "mps" else torch.float64
+    exact = finest(images.device)
     images = images.to(exact)
     height, width = images.shape[-2:]
     if rule.shrink == "area" and size[0] <= height and size[1] <= width:
@@ -64,6 +64,11 @@ def to_network(images: Tensor, rule: ImageRule, size: Size) -> Tensor:
     mean = torch.tensor(rule.mean, dtype=exact, device=images.device).view(3, 1, 1)
     std = torch.tensor(rule.std, dtype=exact, device=images.device).view(3, 1, 1)
     return images.sub(mean).div_(std).float()
+
+
+def finest(device: torch.device) -> torch.dtype:
+    """The finest number format that a device is sure to compute in."""
+    return torch.float64 if device.type in ("cpu", "cuda") else torch.float32
 
 
 def to_image(depth: Tensor, rule: ImageRule, size: Size) -> Tensor:

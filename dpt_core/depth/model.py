@@ -10,15 +10,17 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ..checkpoint.shapes import format_dtype
 from ..errors import PrecisionWarning
-from ..geometry.camera import intrinsics_of_fov
+from ..geometry.camera import check_fov, intrinsics_of_fov
 from .config import DPTConfig, Kind
-from .images import check_images, network_size, to_image, to_network
+from .images import check_images, finest, network_size, to_image, to_network
 from .inspection import Inspection
 from .net import DPT, Prediction
 from .sky import fill_sky
 
 Progress = Callable[[int, int], None]
+MOST_PIXELS = 2**25  # of the network's input: 5,792², with which a strip's length would explode
 
 
 class Depth(NamedTuple):
@@ -107,6 +109,8 @@ class DepthModel:
             PrecisionWarning: how many images were estimated again in float32.
         """
         check_images(images)
+        if fov is not None:
+            check_fov(fov)
         size = self._network_size(images, resolution)
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; it must be at least 1 (or None).")
@@ -137,13 +141,8 @@ class DepthModel:
             if progress is not None:
                 progress(done, len(images))
         if again:
-            warnings.warn(
-                # The first words are all that a node shows before it is made larger.
-                f"{again} of {len(images)} images ran again in float32: {self.dtype} lost their "
-                "depth (NaN, infinite or all equal).",
-                PrecisionWarning,
-                stacklevel=2,
-            )
+            notice = PrecisionWarning(again, format_dtype(self.dtype))
+            warnings.warn(notice, stacklevel=3)  # the decorator's frame lies between
         camera = None if fov is None else intrinsics_of_fov(fov, width, height)
         return Depth(
             values=values if factor is None else values.mul_(factor),
@@ -157,6 +156,8 @@ class DepthModel:
         """One chunk, at the images' size, and how many images took a second run in float32."""
         rule = self.config.image
         image_size = (images.shape[-2], images.shape[-1])
+        if images.itemsize > finest(self.device).itemsize:
+            images = images.float()
         inputs = to_network(images.to(self.device), rule, size)
         depth, sky = self.net.predict(inputs.to(self.dtype))
         lost = find_lost(depth) if depth.itemsize < 4 else []
@@ -177,16 +178,26 @@ class DepthModel:
         """What turns distances into metres: the focal length in pixels times a constant."""
         if fov is None or self.config.metres_per_focal is None:
             return None
-        if not 0 < fov < 180:
-            raise ValueError(f"fov is {fov}; it must be an angle between 0 and 180 degrees.")
         focal = 0.5 * network_width / math.tan(math.radians(fov) / 2)
         return focal * self.config.metres_per_focal
 
     def _network_size(self, images: Tensor, resolution: int | None) -> tuple[int, int]:
-        if resolution is not None and resolution < 1:
-            raise ValueError(f"resolution is {resolution}; it must be a number of pixels above 0.")
+        rule = self.config.image
+        least = 1 if rule.fit == "square" else rule.multiple
+        if resolution is not None and resolution < least:
+            raise ValueError(
+                f"resolution is {resolution}; it must be at least {least} pixels. This model's "
+                f"own is {rule.side}."
+            )
         height, width = images.shape[-2:]
-        return network_size((height, width), self.config.image, resolution)
+        size = network_size((height, width), rule, resolution)
+        if size[0] * size[1] > MOST_PIXELS:
+            raise ValueError(
+                f"Images of {width}×{height} pixels would enter the network at "
+                f"{size[1]:,}×{size[0]:,}. Cut them to a shape less long and thin, or choose a "
+                "lower resolution."
+            )
+        return size
 
 
 def find_lost(depth: Tensor) -> list[int]:
@@ -202,8 +213,8 @@ def in_float32(net: nn.Module, dtype: torch.dtype, casts_weights: bool) -> Itera
     if casts_weights:
         yield
         return
-    net.float()
     try:
+        net.float()  # in here, since memory may run out on the way
         yield
     finally:
         net.to(dtype)

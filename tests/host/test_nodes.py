@@ -356,9 +356,7 @@ def test_what_half_precision_loses_is_written_on_the_node(host, load, tiny, monk
         with pytest.warns(UserWarning, match="again in float32"):
             estimate(host, hosted, photographs())
     assert [node for _, node in written] == ["17", "17"]
-    assert all(
-        "2 of 2 images ran again in float32: torch.bfloat16 lost" in text for text, _ in written
-    )
+    assert all(text.startswith("2 images ran again in float32") for text, _ in written)
 
 
 def test_bad_images_are_refused(host, load, tiny):

@@ -11,6 +11,7 @@ from torch import Tensor
 from dpt_core import DepthModel, load
 from dpt_core.depth.families import FAMILIES
 from dpt_core.depth.families.family import Family
+from dpt_core.depth.model import in_float32
 from dpt_core.depth.net import Prediction
 from dpt_core.errors import PrecisionWarning
 
@@ -113,10 +114,10 @@ def test_images_are_left_as_they_are(model: DepthModel, count: int) -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (2, 3), (517, 29), (28, 28)])
-@pytest.mark.parametrize("resolution", [1, SIDE])
+@pytest.mark.parametrize("resolution", [14, SIDE])
 def test_any_size_and_aspect(model: DepthModel, size: tuple[int, int], resolution: int) -> None:
-    if max(size) == 300 and resolution > 1:
-        resolution = 1  # both sides at least the resolution: 1×300 becomes 14×4200
+    if max(size) == 300:
+        resolution = 14  # both sides at least the resolution: 1×300 becomes 14×4200
     depth = model.infer(images(1, *size), resolution)
     assert depth.values.shape == (1, *size)
     assert torch.isfinite(depth.values).all()
@@ -145,6 +146,8 @@ def test_memory_order_of_the_images_does_not_matter(model: DepthModel) -> None:
     [
         ({"resolution": 0}, "resolution is 0"),
         ({"resolution": -14}, "resolution is -14"),
+        ({"resolution": 13}, "resolution is 13; it must be at least 14"),
+        ({"fov": -3}, "field of view is -3 degrees"),
         ({"batch_size": 0}, "batch_size is 0"),
     ],
 )
@@ -153,6 +156,25 @@ def test_impossible_numbers_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         model.infer(images(), **wrong)
+
+
+def test_strips_whose_network_input_would_explode_are_refused(model: DepthModel) -> None:
+    with pytest.raises(ValueError, match=r"4096×2 pixels would enter .* Cut them"):
+        model.infer(torch.rand(1, 3, 2, 4096), 252)
+
+
+def test_a_model_is_whole_after_memory_ran_out_on_the_way_to_float32(
+    model: DepthModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half_way() -> None:
+        next(model.net.parameters()).data = next(model.net.parameters()).data.float()
+        raise torch.OutOfMemoryError("out of memory")
+
+    model.net.bfloat16()
+    monkeypatch.setattr(model.net, "float", half_way)
+    with pytest.raises(torch.OutOfMemoryError), in_float32(model.net, torch.bfloat16, False):
+        pass
+    assert {parameter.dtype for parameter in model.net.parameters()} == {torch.bfloat16}
 
 
 def test_broken_images_are_refused_before_anything_runs(
@@ -207,7 +229,7 @@ def test_an_image_lost_in_half_precision_is_run_again_alone(
         return Prediction(depth, sky)
 
     monkeypatch.setattr(model.net, "predict", breaking)
-    with pytest.warns(PrecisionWarning, match=r"1 of 4 images .* again in float32"):
+    with pytest.warns(PrecisionWarning, match=r"1 image ran again in float32"):
         depth = model.infer(images(4), SIDE, batch_size=4).values
     assert ran == [(4, torch.bfloat16), (1, torch.float32)]
     kept = [0, 2, 3]
@@ -277,7 +299,7 @@ def test_depth_anything_3_needs_the_field_of_view_for_metres(
     # 90 degrees across 84 pixels: a focal length of 42, and the network's unit is at 300.
     assert_same(metres.values, distance.values * 42 / 300)
     for fov in (0, 180, -1, float("nan")):
-        with pytest.raises(ValueError, match="angle between 0 and 180"):
+        with pytest.raises(ValueError, match="more than 0 and less than 180"):
             model.infer(batch, 84, fov=fov)
 
 
