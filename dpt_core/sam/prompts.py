@@ -33,8 +33,9 @@ def make_prompts(
     height, width = resized_size(image_size, side)
     scale = torch.tensor([width / image_size[1], height / image_size[0]], dtype=torch.float64)
     if points is not None and labels is not None:
-        points, labels = points.cpu().double(), labels.cpu().long()
+        points, labels = points.cpu().double(), labels.cpu()
         _check_labels(labels)
+        labels = labels.long()
         _check_inside("Point", points, labels != -1, image_size)
         points = (points * scale).float()
     if boxes is not None:
@@ -97,10 +98,10 @@ def _check_shape(
 
 
 def _check_labels(labels: Tensor) -> None:
-    wrong = labels[(labels < LABELS[0]) | (labels > LABELS[-1])]
+    wrong = labels[~torch.isin(labels, torch.tensor(LABELS).to(labels))]
     if len(wrong):
         raise ValueError(
-            f"A label is {wrong[0].item()}; it must be 1 (foreground), 0 (background) or −1 "
+            f"A label is {wrong[0].item():g}; it must be 1 (foreground), 0 (background) or −1 "
             "(no point)."
         )
 

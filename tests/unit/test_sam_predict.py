@@ -192,6 +192,7 @@ def refusals() -> list[tuple[dict[str, Any], str]]:
         ({"points": points[:, :0], "labels": ONE[:, :0]}, "points is 1×0×2; N×P×2"),
         ({"points": points, "labels": torch.ones(1, 2)}, "1×1 points and 1×2 labels"),
         ({"points": points, "labels": 2 * ONE}, "A label is 2"),
+        ({"points": points, "labels": 0.7 * ONE}, "A label is 0.7"),
         ({"points": points - 1, "labels": ONE}, r"at x = -1, y = -1, outside the image of 141×96"),
         (
             {"points": torch.tensor([[[5.0, 5.0], [20.0, 96.5]]]), "labels": torch.ones(1, 2)},
