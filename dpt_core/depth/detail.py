@@ -5,6 +5,7 @@ hundred shows it finer things, in a scale and a shift of the part's own. Each pa
 to the pass over the whole image and faded into it.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
@@ -23,6 +24,7 @@ COMPARED = 65_536  # pixels of a tile that decide its scale and shift
 SCALES = (0.2, 5.0)  # the aligned part's spread over the whole's; else they do not agree
 WRAP = 0.25  # share of a side that is repeated beyond each end in the circular mode
 MARGIN = 0.15  # share of a painted region's box that is added on each side
+THINNEST = 1 / 3  # of a region's box: its short side over its long one, if the image allows
 
 Infer = Callable[[Tensor], Depth]
 Circular = Literal["off", "horizontal", "both"]
@@ -87,15 +89,15 @@ def infer_detail(
 ) -> Depth:
     """Estimate depth frame by frame, in whole and in parts.
 
-    Memory for an image is that of its tiles at the image's resolution, whatever their number
-    in a batch: `infer` goes in chunks.
+    One part of one image is estimated at a time: memory beside the result is that of one
+    image, however many there are.
 
     Args:
         infer: images B×3×H×W → raw depth at their size; `DepthModel.infer`.
         images: B×3×H×W in [0, 1].
         detail: see `Detail`.
         region: B×H×W or 1×H×W mask, above 0.5 where one more part is looked at closely.
-        progress: called with (images done, images in all) after every part; may raise.
+        progress: called with (images done, images in all) after every image; may raise.
 
     Raises:
         ValueError: settings that cannot be, no images, or a mask of another size.
@@ -244,11 +246,13 @@ def _smooth(share: Tensor) -> Tensor:
 
 def _box_around(mask: Tensor) -> Box:
     """The painted region's box with a margin that the model sees as its surroundings."""
+    painted = [along.nonzero().flatten() for along in (mask.any(dim=1), mask.any(dim=0))]
+    ends = [(int(places[0]), int(places[-1]) + 1) for places in painted]
+    # A model that covers its own side with the short one makes a thin strip endlessly long.
+    least = THINNEST * max(end - start for start, end in ends)
     spans = []
-    for along, side in ((mask.any(dim=1), mask.shape[0]), (mask.any(dim=0), mask.shape[1])):
-        places = along.nonzero().flatten()
-        start, end = int(places[0]), int(places[-1]) + 1
-        margin = max(1, round(MARGIN * (end - start)))
+    for (start, end), side in zip(ends, mask.shape, strict=True):
+        margin = max(1, round(MARGIN * (end - start)), math.ceil((least - (end - start)) / 2))
         spans += [max(0, start - margin), min(side, end + margin)]
     return Box(*spans)
 
@@ -280,9 +284,11 @@ def _unwrap(near: Tensor, pad: tuple[int, int]) -> Tensor:
         out = near.narrow(dim, reach, side).clone()
         # 1/2 at the seam, where both views count alike, to 0 at `reach` pixels from it.
         fade = 0.5 * _smooth(1 - (torch.arange(reach) + 0.5) / reach)
-        fade = fade.unsqueeze(1) if dim == 0 else fade
+        back = fade.flip(0)
+        if dim == 0:
+            fade, back = fade.unsqueeze(1), back.unsqueeze(1)
         start, end = out.narrow(dim, 0, reach), out.narrow(dim, side - reach, reach)
         start.lerp_(near.narrow(dim, reach + side, reach), fade.expand_as(start))
-        end.lerp_(near.narrow(dim, 0, reach), fade.flip(dim if dim == 0 else 0).expand_as(end))
+        end.lerp_(near.narrow(dim, 0, reach), back.expand_as(end))
         near = out
     return near

@@ -147,6 +147,19 @@ def test_a_texture_closes_both_ways():
     assert (values[0] - values[-1]).abs().max() < 1.1 * values.diff(dim=0).abs().max()
 
 
+def test_a_thin_painted_line_is_seen_with_its_surroundings():
+    mask = torch.zeros(1, HEIGHT, WIDTH)
+    mask[:, 80:82, 20:180] = 1
+    model = Model()
+    infer_detail(model, scene(), Detail(), region=mask)
+    height, width = model.sizes[-1]
+    assert 3 * height >= width - 2 * 0.15 * 160
+    mask[:, :, :] = 0
+    mask[:, :2, :] = 1  # at the border there is less to see
+    infer_detail(model, scene(), Detail(), region=mask)
+    assert model.sizes[-1][0] > WIDTH / 7
+
+
 def test_a_painted_region_becomes_sharper_and_the_rest_stays():
     image = scene()
     mask = torch.zeros(1, HEIGHT, WIDTH)
