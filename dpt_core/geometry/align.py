@@ -40,7 +40,9 @@ def to_metres(depth: Depth, lines: list[Line]) -> Depth:
                 "nearer points have the larger distances. Check the points and their order."
             )
         near = line(_frame(depth, number))
-        values[number] = near.clamp(min=FARTHEST * float(near.amax())).reciprocal()
+        valid = near[valid_pixels(depth, number)]
+        nearest = float(valid.amax()) if valid.numel() else 1.0
+        values[number] = near.clamp(min=FARTHEST * nearest).reciprocal()
     return depth._replace(values=values, kind="metres")
 
 

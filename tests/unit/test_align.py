@@ -91,6 +91,17 @@ def test_what_lies_behind_infinity_is_far_away(relative):
     assert (aligned.values > 0).all()
 
 
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), 1e9])
+def test_an_invalid_pixel_does_no_harm_to_the_others(relative, metres, wrong):
+    values, valid = relative.values.clone(), torch.ones(2, HEIGHT, WIDTH, dtype=torch.bool)
+    values[:, 3, 4], valid[:, 3, 4] = wrong, False
+    aligned = align_to_points(
+        relative._replace(values=values, valid=valid),
+        [KnownPoint(x, 30, float(metres[0, 30, x])) for x in (2, 30)],
+    )
+    torch.testing.assert_close(aligned.values[valid], metres[valid])
+
+
 def test_fits():
     x = torch.linspace(0, 1, 1000)
     noise = 0.2 * torch.randn(1000, generator=torch.Generator().manual_seed(0))
