@@ -54,7 +54,10 @@ def resize(values: Tensor, target: Target) -> Tensor:
     if target.fit == "crop":
         # The part of the map that has the target's aspect, to a whole pixel.
         scale = max(height / rows, width / columns)
-        keep = (min(rows, round(height / scale)), min(columns, round(width / scale)))
+        keep = (
+            max(1, min(rows, round(height / scale))),
+            max(1, min(columns, round(width / scale))),
+        )
         top, left = (rows - keep[0]) // 2, (columns - keep[1]) // 2
         values = values[top : top + keep[0], left : left + keep[1]]
     resized = F.interpolate(

@@ -107,6 +107,11 @@ def test_invert_and_gamma(inverse):
     torch.testing.assert_close(grey(inverse, gamma=2.0), plain.sqrt())
 
 
+def test_a_strip_can_be_cropped_to_any_shape():
+    strip = Depth(torch.rand(1, 1000, 2), "inverse")
+    assert grey(strip, target=Target((64, 1024), "crop")).shape == (1, 64, 1024)
+
+
 def test_the_size_is_exact(inverse):
     for fit in ("crop", "stretch"):
         assert grey(inverse, target=Target((16, 16), fit)).shape == (3, 16, 16)
