@@ -30,6 +30,8 @@ class Changes:
 def change(net: DPT, changes: Changes) -> Iterator[None]:
     """Let a network run changed within the block; after it, it is as before.
 
+    Who watches the network sees the changed values, whether they began to before or after.
+
     Raises:
         ValueError: there is no such block.
     """
@@ -38,10 +40,10 @@ def change(net: DPT, changes: Changes) -> Iterator[None]:
         for scale, factor in zip(SCALES, changes.fusion, strict=True):
             if factor != 1:
                 part = net.get_submodule(f"reassemble.{scale}")
-                handles.append(part.register_forward_hook(_scale_by(factor)))
+                handles.append(part.register_forward_hook(_scale_by(factor), prepend=True))
         for number in changes.skip_blocks:
             block = net.get_submodule(find_block(net, number).name)
-            handles.append(block.register_forward_hook(_return_input))
+            handles.append(block.register_forward_hook(_return_input, prepend=True))
         yield
     finally:
         for handle in handles:

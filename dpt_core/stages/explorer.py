@@ -166,7 +166,7 @@ def _scores(vectors: Tensor) -> Tensor:
     cells = cells - cells.mean(dim=0)
     _, axes = torch.linalg.eigh(cells.T @ cells)
     scores = cells @ axes.flip(1)[:, :3]
-    scores = scores / scores.std(dim=0).clamp(min=1e-6)
+    scores = scores / scores.std(dim=0, correction=0).clamp(min=1e-6)
     return torch.nn.functional.pad(scores, (0, 3 - scores.shape[1])).view(*vectors.shape[:2], 3)
 
 

@@ -121,7 +121,7 @@ def look(
     if view.what not in WHATS:
         raise ValueError(f"There is no view {view.what!r}; choose one of {', '.join(WHATS)}.")
     net = model.net
-    found: list[list[StageMap]] = []
+    found: list[StageMap] = []
     depths: list[Depth] = []
     size = (images.shape[-2], images.shape[-1])
     grid = patch_grid(model, size, resolution)
@@ -130,17 +130,19 @@ def look(
             depth = model.infer(images[number : number + 1], resolution, batch_size=1)
         if view.what == "depth":
             maps = [StageMap("depth", nearness(depth).unsqueeze(1), "near is high")]
-        found.append(maps)
+        if not found:  # room for all, so that no frame is ever held twice
+            found = [
+                m._replace(values=m.values.new_empty(len(images), *m.values.shape[1:]))
+                for m in maps
+            ]
+        for whole, one in zip(found, maps, strict=True):
+            whole.values[number : number + 1] = one.values
         depths.append(depth)
         if progress is not None:
             progress(number + 1, len(images))
     if not found:
         raise ValueError("There are no images to look at; at least one was expected.")
-    maps = [
-        frames[0]._replace(values=torch.cat([frame.values for frame in frames]))
-        for frames in zip(*found, strict=True)
-    ]
-    return Look(maps, _join(depths))
+    return Look(found, _join(depths))
 
 
 @contextmanager

@@ -296,6 +296,12 @@ class TestWatchTokens:
             assert token.rgb.shape == (4, 5, 3)
             assert token.rgb.float().std() > 20
 
+    def test_a_single_patch(self, write_depth_anything, tmp_path):
+        model = dpt_core.load(write_depth_anything(tmp_path / "depth_anything_v2_vits.pth"))
+        with watch_tokens(model, (1, 1), 14) as tokens:
+            model.infer(torch.rand(1, 3, 1, 1), 14)
+        assert all(torch.isfinite(token.vectors).all() for token in tokens)
+
     def test_colours_of_like_maps_are_alike(self):
         # Components that change places or sign are turned back.
         scores = noise(8, 8, 3)
