@@ -75,7 +75,8 @@ def load(
         pretrained_window: of Swin V2, one number or one a stage; None decides.
         dtype: what to compute in; None for float32. float16 files are exact in float32.
         device: where to compute.
-        ops: namespace of layers, for hosts that manage the weights.
+        ops: namespace of layers, for hosts that manage the weights; other than torch.nn's own,
+            they must cast them to the number format of their input.
 
     Raises:
         CheckpointError: the file cannot be used; the message says why and what to do.
