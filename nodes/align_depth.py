@@ -18,6 +18,7 @@ from ..dpt_core.geometry.align import (
 from . import host
 from .choices import setting
 from .editor import editor_picture
+from .masks import painted
 from .types import DptDepth
 
 NO_POINTS = "there are no points yet. Click on the picture and type how far away it is there."
@@ -113,12 +114,17 @@ class AlignDepth(io.ComfyNode):
         return io.NodeOutput(_align(depth, to, other, mask), ui=ui)
 
 
+def _size(depth: Depth) -> tuple[int, int]:
+    return depth.values.shape[-2], depth.values.shape[-1]
+
+
 def _align(depth: Depth, to: dict[str, Any], other: Depth | None, mask: Tensor | None) -> Depth:
+    mask = painted(mask, _size(depth))
     if to["to"] == "points":
         return align_to_points(depth, to_points(setting(to, "to", "points")))
     if to["to"] == "masked surface":
         if mask is None:
-            raise ValueError("There is no mask. Connect one that marks the surface.")
+            raise ValueError("Nothing is masked. Connect a mask in which the surface is painted.")
         return align_to_mask(depth, mask, setting(to, "to", "metres"))
     if other is None:
         raise ValueError("There is no other depth. Connect the depth map to agree with.")
@@ -257,7 +263,7 @@ class RemovePlane(io.ComfyNode):
     def execute(cls, depth: Depth, mask: Tensor | None = None) -> io.NodeOutput:
         """Fit and subtract, frame by frame."""
         host.stop_if_interrupted()
-        flat = remove_plane(depth, mask)
+        flat = remove_plane(depth, painted(mask, _size(depth)))
         plane = host.empty_result(tuple(flat.plane.shape))
         plane.copy_(flat.plane)
         return io.NodeOutput(flat.depth, plane)

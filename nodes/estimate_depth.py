@@ -201,7 +201,8 @@ def fov_input(exception: str = "") -> io.Float.Input:
         advanced=True,
         tooltip=(
             "The camera's horizontal field of view in degrees, if you know it (a phone: about 65; "
-            "0: not known). Depth Anything 3 metric needs it to give metres, and 3D nodes use it."
+            "0: not known). Depth Anything 3 metric needs it to give metres, and Depth to Geometry "
+            "uses it with camera: of the depth."
             f"{exception}"
         ),
     )

@@ -8,6 +8,7 @@ from ..dpt_core.depth.detail import Circular, Detail, infer_detail
 from ..dpt_core.depth.images import network_size
 from . import host
 from .estimate_depth import channels_first, fov_input, known_fov, to_picture
+from .masks import painted
 from .memory import working_room
 from .types import DptDepth, DptModel
 
@@ -150,5 +151,5 @@ class EstimateDetail(io.ComfyNode):
 
         detail = Detail(tiles, overlap, flip_average, CIRCULAR[circular], edge_width)
         with host.on_device(model, room.of(1)):
-            depth = infer_detail(infer, images, detail, mask, progress)
+            depth = infer_detail(infer, images, detail, painted(mask, size), progress)
         return io.NodeOutput(depth, to_picture(depth, core))

@@ -62,7 +62,8 @@ class DepthToGeometry(io.ComfyNode):
                     ],
                     tooltip=(
                         "The camera that took the image. Too wide an angle stretches depth, too "
-                        "narrow a one flattens it. of the depth: where a node before knew it."
+                        "narrow a one flattens it. of the depth: where a node before knew it, such "
+                        "as Estimate Depth with a field of view."
                     ),
                 ),
                 io.Float.Input(
@@ -189,7 +190,7 @@ def _fov() -> io.Float.Input:
         min=1.0,
         max=179.0,
         step=0.5,
-        tooltip="Horizontal angle: about 70 for a phone, 40 to 60 for most photographs.",
+        tooltip="Horizontal angle: about 65 for a phone, 40 to 60 for most photographs.",
     )
 
 

@@ -66,6 +66,24 @@ def test_a_surface(host, metres):
     torch.testing.assert_close(aligned.values, metres)
 
 
+def test_a_mask_of_another_size_is_fitted(host, metres):
+    depth = host.pack.dpt_core.Depth(5 / metres, "inverse")
+    mask = torch.zeros(40, 60)
+    mask[8:10, 10:12] = 1
+    known = float(metres[0, 4, 5])
+    aligned = align(host, depth, "masked surface", metres=known, mask=mask)
+    torch.testing.assert_close(aligned.values, metres)
+
+
+def test_an_empty_mask_is_none(host, relative, metres):
+    other = host.pack.dpt_core.Depth(metres, "metres")
+    for mask in (None, torch.zeros(1, 64, 64)):  # what Load Image gives with most pictures
+        aligned = align(host, relative, "other depth", robust=True, other=other, mask=mask)
+        torch.testing.assert_close(aligned.values, metres)
+        flat, _ = host.run("DPTRemovePlane", depth=relative, mask=mask).result
+        assert torch.isfinite(flat.values).all()
+
+
 def test_another_map(host, relative, metres):
     other = host.pack.dpt_core.Depth(metres, "metres")
     for robust in (True, False):
@@ -84,7 +102,8 @@ def test_another_map(host, relative, metres):
         ("points", {"points": '[{"x": 1, "y": 2}]'}, r'hold {"x": 1, "y": 2}; x, y and metres'),
         ("points", {"points": "[3]"}, "hold 3; x, y and metres"),
         ("points", {}, r"to\.points is missing"),
-        ("masked surface", {"metres": 2.0}, "no mask"),
+        ("masked surface", {"metres": 2.0}, "Nothing is masked"),
+        ("masked surface", {"metres": 2.0, "mask": torch.zeros(1, 64, 64)}, "Nothing is masked"),
         ("other depth", {"robust": True}, "no other depth"),
     ],
 )

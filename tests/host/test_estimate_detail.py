@@ -46,6 +46,14 @@ def test_the_node_gives_what_the_library_gives(host, load, tiny, tmp_path):
     assert torch.equal(picture[..., 0], control_image(dpt_core.Depth(*depth)))
 
 
+def test_an_empty_mask_is_none(host, load, tiny):
+    model = load(tiny).result[0]
+    inputs = {"model": model, "image": photograph(), **DEFAULTS}
+    plain = host.run("DPTEstimateDetail", **inputs).result[0]
+    masked = host.run("DPTEstimateDetail", **inputs, mask=torch.zeros(1, 64, 64)).result[0]
+    assert torch.equal(masked.values, plain.values)
+
+
 @pytest.mark.parametrize("node", ["DPTEstimateDepth", "DPTEstimateDetail"])
 def test_flip_average_cancels_what_depends_on_the_side(host, load, tiny, node, monkeypatch):
     model = load(tiny).result[0]
