@@ -47,11 +47,6 @@ def fov_of_focal(millimetres: float) -> float:
     return math.degrees(2 * math.atan(0.5 * FILM_WIDTH / millimetres))
 
 
-def fov_of_intrinsics(intrinsics: Tensor) -> float:
-    """Horizontal field of view in degrees of a 3×3 matrix."""
-    return math.degrees(2 * math.atan(0.5 / float(intrinsics[0, 0])))
-
-
 def rays(intrinsics: Tensor, height: int, width: int) -> Tensor:
     """H×W×3: where each pixel's centre looks, scaled so that z is 1."""
     x = (torch.arange(width, dtype=torch.float32) + 0.5) / width

@@ -7,6 +7,7 @@
 
 from .change import Changes, change
 from .look import WHATS, Look, StageMap, View, block_norms, look
+from .sam import look_at_sam
 from .show import HOWS, Picture, Style, show
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "block_norms",
     "change",
     "look",
+    "look_at_sam",
     "show",
 ]

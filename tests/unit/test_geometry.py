@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from dpt_core import Depth
-from dpt_core.geometry.camera import fov_of_focal, fov_of_intrinsics, intrinsics_of_fov, rays
+from dpt_core.geometry.camera import fov_of_focal, intrinsics_of_fov, rays
 from dpt_core.geometry.surface import distances, normal_picture, normals, surface, valid_pixels
 
 HEIGHT, WIDTH = 30, 40
@@ -25,7 +25,6 @@ def everywhere(distance: torch.Tensor) -> torch.Tensor:
 
 def test_cameras():
     assert fov_of_focal(18) == pytest.approx(90)
-    assert fov_of_intrinsics(intrinsics_of_fov(73, 640, 480)) == pytest.approx(73)
     wide = intrinsics_of_fov(90, 200, 100)
     assert wide[0, 0] == pytest.approx(0.5)
     assert wide[1, 1] == pytest.approx(1.0)  # square pixels

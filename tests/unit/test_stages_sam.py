@@ -11,8 +11,7 @@ from dpt_core.sam.config import ImageEncoderConfig, MaskDecoderConfig, SAMConfig
 from dpt_core.sam.inspection import SAMInspection
 from dpt_core.sam.model import SamModel
 from dpt_core.sam.net import SAM
-from dpt_core.stages import View
-from dpt_core.stages.sam import look_at_sam
+from dpt_core.stages import View, look_at_sam
 
 ENCODER = ImageEncoderConfig(
     width=12, heads=2, mlp_hidden=16, patch=8, grid=6, stages=(1, 1, 0, 1), window=4
