@@ -8,6 +8,7 @@ import torch
 
 import dpt_core
 from tools.train_demo import train as training
+from tools.train_demo.camera import photograph
 from tools.train_demo.kinds import HELD_OUT, TRAINED
 from tools.train_demo.loss import depth_loss
 from tools.train_demo.network import CONFIG, export, make_network
@@ -188,3 +189,14 @@ def test_an_interrupted_training_is_saved(tmp_path, monkeypatch):
     training.train(run, 1.0, lines.append)
     assert run.file.exists()
     assert "saved" in lines[-1]
+
+
+def test_some_pictures_are_taken_from_close_by() -> None:
+    rng = np.random.default_rng(0)
+    images = torch.rand(64, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    depth = torch.ones(64, 96, 96)
+    depth[..., 48:] = 20  # near on the left, far on the right
+    steps = photograph(images, depth, rng).diff(dim=-1).abs().mean(dim=(1, 2))
+    far_over_near = steps[:, 50:].mean(dim=1) / steps[:, :46].mean(dim=1)
+    assert 0.1 < (far_over_near < 0.3).float().mean() < 0.5
+    assert (far_over_near > 0.8).float().mean() > 0.3

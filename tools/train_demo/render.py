@@ -214,4 +214,6 @@ def _sky(direction: Tensor, atlas: Sequence[Tensor], rng: Generator, batch: int)
     flat = (cloud * table.shape[1] + at[..., 1]) * table.shape[1] + at[..., 0]
     clouds = table.view(-1, 3)[flat].mean(-1, keepdim=True)
     share = torch.from_numpy(rng.uniform(0, 0.8, (batch, 1, 1)).astype(np.float32))
-    return (low * (1 - height) + top * height + share * clouds).clamp(0, 1)
+    night = rng.uniform(0.02, 0.3, (batch, 1, 1)) ** (rng.random((batch, 1, 1)) < 0.15)
+    bright = torch.from_numpy(night.astype(np.float32))
+    return bright * (low * (1 - height) + top * height + share * clouds).clamp(0, 1)

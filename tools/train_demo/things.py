@@ -32,6 +32,97 @@ def person(s: Scene, x: float, z: float, base: float = 0.0, tall: float | None =
     s.add("ellipsoid", (x, base + 0.925 * tall, z), (0.05 * tall, 0.07 * tall, 0.06 * tall), skin)
 
 
+def bust(s: Scene, x: float, eyes: float, z: float) -> None:
+    """Head, hair, neck, shoulders and arms of somebody whose eyes are so high: 7 to 11 solids."""
+    skin = s.material(0.3, (0.6, 0.42, 0.33))
+    shirt, hair = s.material(0.4), s.material(0.15)
+    yaw, wide = s.uniform(-0.9, 0.9), s.uniform(0.85, 1.15)
+    across, ahead = (math.cos(yaw), -math.sin(yaw)), (-math.sin(yaw), -math.cos(yaw))
+
+    def put(
+        shape: str, side: float, up: float, front: float, half: Vector, matter: int | None
+    ) -> None:
+        at_x = x + side * across[0] + front * ahead[0]
+        at_z = z + side * across[1] + front * ahead[1]
+        s.add(shape, (at_x, eyes + up, at_z), half, matter, yaw)
+
+    put("ellipsoid", 0, -0.01, 0, (0.075 * wide, 0.115, 0.095), skin)
+    put("ellipsoid", 0, 0.03, -0.02, (0.085 * wide, 0.105, 0.095), hair)
+    put("cone", 0, -0.03, 0.095, (0.014, 0.03, 0.02), skin)
+    put("cylinder", 0, -0.15, -0.02, (0.05 * wide, 0.09, 0.05), skin)
+    put("ellipsoid", 0, -0.52, -0.03, (0.21 * wide, 0.34, 0.13), shirt)
+    for side in (-1, 1):
+        put("ellipsoid", side * 0.2 * wide, -0.42, -0.01, (0.07, 0.22, 0.08), shirt)
+    if s.chance(0.4):  # long hair
+        put("ellipsoid", 0, -0.12, -0.08, (0.11 * wide, s.uniform(0.15, 0.3), 0.06), hair)
+    if s.chance(0.2):  # a hat
+        put("cylinder", 0, 0.08, -0.01, (s.uniform(0.1, 0.2), 0.012, s.uniform(0.1, 0.2)), hair)
+        put("cylinder", 0, 0.13, -0.01, (0.09, 0.06, 0.1), hair)
+    if s.chance(0.35):  # something held
+        shape = ("box", "ellipsoid", "cylinder")[s.count(0, 2)]
+        half = (s.uniform(0.04, 0.2), s.uniform(0.04, 0.2), s.uniform(0.02, 0.15))
+        put(shape, s.uniform(-0.2, 0.2), s.uniform(-0.6, -0.3), s.uniform(0.2, 0.4), half, None)
+
+
+def animal(s: Scene, x: float, z: float, tall: float) -> None:
+    """A beast on four legs or lying, with ears and a tail: 7 to 11 solids."""
+    fur = s.material(0.4 * tall)
+    other = s.material(0.4 * tall) if s.chance(0.3) else fur
+    yaw, long = s.uniform(0, 6.3), tall * s.uniform(0.45, 0.8)
+    ahead, across = (math.sin(yaw), math.cos(yaw)), (math.cos(yaw), -math.sin(yaw))
+    leg = 0.0 if s.chance(0.35) else tall * s.uniform(0.25, 0.5)
+    thick = tall * s.uniform(0.18, 0.28)
+
+    def put(
+        shape: str, side: float, up: float, front: float, half: Vector, matter: int, turn: float = 0
+    ) -> None:
+        at_x = x + side * across[0] + front * ahead[0]
+        at_z = z + side * across[1] + front * ahead[1]
+        s.add(shape, (at_x, up, at_z), half, matter, yaw, turn=turn)
+
+    back = leg + thick
+    put("ellipsoid", 0, back, 0, (thick, thick, long), fur)
+    if leg:
+        for side in (-1, 1):
+            for end in (-1, 1):
+                half = (0.05 * tall, leg * 0.7, 0.05 * tall)
+                put("cylinder", side * 0.6 * thick, leg * 0.7, end * 0.7 * long, half, fur)
+    head = thick * s.uniform(0.55, 0.8)
+    up, front = back + thick * s.uniform(0.4, 1.3), long + 0.3 * head
+    put("ellipsoid", 0, up, front, (head, head, head), other)
+    put(
+        "ellipsoid",
+        0,
+        up - 0.3 * head,
+        front + 0.9 * head,
+        (0.5 * head, 0.4 * head, 0.6 * head),
+        fur,
+    )
+    for side in (-1, 1):
+        ear = (0.3 * head, 0.5 * head, 0.15 * head)
+        put("cone", side * 0.6 * head, up + head, front, ear, other, -0.3 * side)
+    put("ellipsoid", 0, back, -1.3 * long, (0.05 * tall, 0.05 * tall, 0.5 * long), fur)
+
+
+def flower(s: Scene, centre: Vector, size: float) -> None:
+    """Petals around a disc, turned more or less to the camera, on a stem: 7 to 18 solids."""
+    vivid = (s.uniform(0, 1), s.uniform(0, 1), s.uniform(0, 1))
+    petal, tilt = s.material(size, vivid if s.chance(0.6) else None), s.uniform(-1.2, 0.5)
+    count, wide, long = s.count(5, 14), s.uniform(0.12, 0.35), s.uniform(0.35, 0.55)
+    cup = s.uniform(-0.3, 0.3)  # how far the petals' ends lie before the disc
+    for i in range(count):
+        angle = 2 * math.pi * i / count + s.uniform(-0.1, 0.1)
+        x, y, z = 0.6 * math.cos(angle), 0.6 * math.sin(angle), -cup * 0.6
+        up, front = y * math.cos(tilt) - z * math.sin(tilt), y * math.sin(tilt) + z * math.cos(tilt)
+        at = (centre[0] + size * x, centre[1] + size * up, centre[2] + size * front)
+        s.add("ellipsoid", at, (long * size, wide * size, 0.05 * size), petal, 0, tilt, angle)
+    disc = s.uniform(0.15, 0.35) * size
+    s.add("ellipsoid", centre, (disc, disc, 0.5 * disc), None, tilt=tilt)
+    stem = (0.04 * size, 5 * size, 0.04 * size)
+    low = (centre[0], centre[1] - 5 * size, centre[2] + 0.2 * size)
+    s.add("cylinder", low, stem, s.material(size, GREEN), turn=s.uniform(-0.1, 0.1))
+
+
 def tree(s: Scene, x: float, z: float, base: float = 0.0, tall: float | None = None) -> None:
     """A conifer or a tree with a crown, 3 to 6 solids."""
     tall = s.spread(2.5, 14) if tall is None else tall
