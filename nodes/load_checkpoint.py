@@ -110,7 +110,7 @@ class LoadCheckpoint(io.ComfyNode):
         hosted = host.load_model(
             path, precision, None if variant == "auto" else variant, max_depth or None
         )
-        return io.NodeOutput(hosted, ui={"text": [describe(hosted)]})
+        return io.NodeOutput(hosted, ui={"dpt_summary": [describe(checkpoint, hosted)]})
 
 
 def say_gone(checkpoint: str, kind: str, folder: Path) -> str:
@@ -129,8 +129,8 @@ def file_state(path: Path | None) -> tuple[int, int] | None:
     return status.st_mtime_ns, status.st_size
 
 
-def describe(hosted: host.HostedModel | host.HostedSam) -> str:
-    """The text on a loader: what the file is, and how it runs."""
+def describe(checkpoint: str, hosted: host.HostedModel | host.HostedSam) -> str:
+    """The text on a loader: which file it is about, what that is, and how it runs."""
     model = hosted.model
     dtype = str(model.dtype).removeprefix("torch.")
-    return f"{model.inspection.summary()}\nruns in {dtype} on {model.device.type}"
+    return f"{checkpoint}\n{model.inspection.summary()}\nruns in {dtype} on {model.device.type}"

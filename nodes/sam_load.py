@@ -74,4 +74,4 @@ class LoadSAM(io.ComfyNode):
         """Load the file; a CheckpointError's sentence is the node's error."""
         path = host.find_sam_checkpoint(checkpoint) or host.sam_folder() / checkpoint
         hosted = host.load_sam_model(path, precision)
-        return io.NodeOutput(hosted, ui={"text": [describe(hosted)]})
+        return io.NodeOutput(hosted, ui={"dpt_summary": [describe(checkpoint, hosted)]})

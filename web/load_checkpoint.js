@@ -2,6 +2,7 @@
 // text with the node's result; a DOM widget is drawn alike in both of the frontend's renderers.
 
 import { app } from "../../scripts/app.js";
+import { addElement, keepResults } from "./our_nodes.js";
 
 const BEFORE_FIRST_RUN = "Run the workflow to see what this file is.";
 
@@ -26,17 +27,7 @@ app.registerExtension({
       userSelect: "text",
     });
 
-    const widget = node.addDOMWidget("dpt_summary", "dpt_summary", text, {
-      serialize: false,
-      hideOnZoom: false,
-      getMinHeight: () => 120,
-    });
-    widget.serialize = false;
-
-    const onExecuted = node.onExecuted;
-    node.onExecuted = function (output) {
-      onExecuted?.apply(this, arguments);
-      if (output?.text) text.textContent = output.text.join("\n");
-    };
+    addElement(node, "dpt_summary", text, { getMinHeight: () => 120 });
+    keepResults(node, "dpt_summary", (summary) => (text.textContent = summary));
   },
 });

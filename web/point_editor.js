@@ -5,6 +5,7 @@
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 import * as logic from "./point_editor_state.js";
+import { addElement, after, allNodes, keepResults } from "./our_nodes.js";
 
 // By node: what is set on the picture; the text widget for it, and whether that is shown too;
 // the key of ours in the node's result; the least height in pixels; what to do, in a line.
@@ -37,6 +38,7 @@ const NUMBER_COLOUR = "#5b9dff";
 
 const WITHOUT_PICTURE =
   "Connect a Load Image node, or run the workflow once: the picture then appears here.";
+const LINKED = "The points come from another node.";
 
 const STYLE = `
 .dpt-points { display: flex; flex-direction: column; gap: 4px; box-sizing: border-box;
@@ -57,9 +59,12 @@ const STYLE = `
   cursor: crosshair; touch-action: none; }
 .dpt-points:focus-within .dpt-points-stage { box-shadow: inset 0 0 0 1px #5b9dff; }
 .dpt-points-note { position: absolute; inset: 0; display: flex; align-items: center;
-  justify-content: center; padding: 16px; text-align: center; pointer-events: none; }
+  justify-content: center; padding: 16px; text-align: center; pointer-events: none;
+  background: color-mix(in srgb, var(--comfy-input-bg) 80%, transparent); }
+.dpt-points-note:empty { display: none; }
 .dpt-points-status { flex: none; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
-.dpt-points-status.dpt-points-wrong { color: #ff7b72; white-space: normal; }
+.dpt-points-status.dpt-points-wrong { white-space: normal;
+  color: color-mix(in srgb, var(--error-text, #f44) 65%, var(--input-text)); }
 .dpt-points-number { position: absolute; display: flex; align-items: center; gap: 2px;
   padding: 1px 5px; border-radius: 4px; background: #000c; color: #fff; font-size: 12px;
   transform: translateY(-50%); }
@@ -85,7 +90,9 @@ class PointEditor {
     this.size = null; // of the picture, in pixels
     this.view = null;
     this.problem = null;
-    this.pictureAddress = null;
+    this.isLinked = false; // the text comes from another node
+    this.wanted = { address: null, size: null }; // of the picture that is shown or on its way
+    this.found = { address: null, size: null }; // of the masks
     this.#build(onLook);
     this.resizing = new ResizeObserver(() => this.#draw());
     this.#draw();
@@ -109,30 +116,40 @@ class PointEditor {
     this.#draw();
   }
 
+  setLinked(isLinked) {
+    if (isLinked === this.isLinked) return;
+    this.#cancel();
+    this.isLinked = isLinked;
+    this.selected = null;
+    this.keys.disabled = isLinked;
+    this.svg.style.pointerEvents = isLinked ? "none" : "";
+    this.#draw();
+  }
+
   // Show the picture at an address, or none; `size` where it is known to differ from the file's.
   setPicture(address, size = null) {
-    if (address === this.pictureAddress) return;
-    this.pictureAddress = address;
-    this.setMasks(null);
+    if (address === this.wanted.address && logic.sameSize(size, this.wanted.size)) return;
+    const wanted = { address, size };
+    this.wanted = wanted;
     if (address === null) {
       this.#usePicture(null, null);
       return;
     }
     const image = new Image();
     image.onload = () => {
-      if (this.pictureAddress !== address) return; // another came meanwhile
+      if (this.wanted !== wanted) return; // another came meanwhile
       this.#usePicture(address, size ?? { width: image.naturalWidth, height: image.naturalHeight });
     };
     image.onerror = () => {
-      if (this.pictureAddress === address) this.#usePicture(null, null);
+      if (this.wanted === wanted) this.#usePicture(null, null);
     };
     image.src = address;
   }
 
-  // Show the outlines of the masks that were found, a picture of the same aspect, or none.
-  setMasks(address) {
-    setHref(this.masks, address);
-    this.masksButton.disabled = address === null;
+  // Show the outlines of the masks that were found, or none; `size` is that of their picture.
+  setMasks(address, size = null) {
+    this.found = { address, size };
+    this.#showMasks();
   }
 
   start() {
@@ -143,6 +160,7 @@ class PointEditor {
   stop() {
     this.resizing.disconnect();
     this.setPicture(null);
+    this.setMasks(null);
   }
 
   // ---- the page
@@ -159,7 +177,8 @@ class PointEditor {
     const bar = element("div", "dpt-points-bar");
     this.undoButton = button("↶", "Undo (Ctrl+Z)", () => this.#step("undo"));
     this.redoButton = button("↷", "Redo (Ctrl+Shift+Z)", () => this.#step("redo"));
-    this.deleteButton = button("✕", "Delete the selected (Delete)", () => this.#deleteSelected());
+    const deletes = "Delete the selected (Delete; n selects the next)";
+    this.deleteButton = button("✕", deletes, () => this.#deleteSelected());
     this.clearButton = button("clear", "Delete all that is marked", () => {
       this.selected = null;
       this.#commit(logic.EMPTY);
@@ -189,6 +208,7 @@ class PointEditor {
     this.number = this.form.number ? this.#buildNumber() : null;
     if (this.number) stage.append(this.number.box);
     this.status = element("div", "dpt-points-status");
+    this.status.setAttribute("role", "status");
     const style = element("style", "");
     style.textContent = STYLE;
     this.root.append(style, bar, stage, this.status, this.keys);
@@ -198,7 +218,10 @@ class PointEditor {
     listen(this.root, "pointerenter", onLook);
     // Nothing that happens here is meant for the graph below.
     listen(bar, "pointerdown", (event) => event.stopPropagation());
-    listen(bar, "click", () => this.#focus());
+    listen(bar, "click", ({ detail, target }) => {
+      const isByKeyboard = detail === 0;
+      if (!isByKeyboard || target.disabled) this.#focus();
+    });
     listen(this.svg, "pointerdown", this.#pressed);
     listen(this.svg, "mousedown", (event) => {
       event.preventDefault(); // or the focus would leave again
@@ -266,23 +289,32 @@ class PointEditor {
   #usePicture(address, size) {
     this.#cancel();
     setHref(this.picture, address);
-    const sameSize = size?.width === this.size?.width && size?.height === this.size?.height;
+    const isSameSize = logic.sameSize(size, this.size);
     this.size = size;
     if (size === null) this.view = null;
-    else if (!sameSize || this.view === null) this.view = logic.wholeView(size);
+    else if (!isSameSize || this.view === null) this.view = logic.wholeView(size);
+    this.#showMasks();
     this.#draw();
   }
 
+  #showMasks() {
+    const { address, size } = this.found;
+    const isThere = this.picture.getAttribute("href") === this.wanted.address;
+    const fits = address !== null && isThere && logic.sameSize(size, this.size);
+    setHref(this.masks, fits ? address : null);
+    this.masksButton.disabled = !fits;
+  }
+
   #draw() {
-    const { history, size, view } = this;
-    const state = this.draft ?? history.present;
-    this.undoButton.disabled = !history.past.length;
-    this.redoButton.disabled = !history.future.length;
+    const { history, size, view, isLinked } = this;
+    const state = isLinked ? logic.EMPTY : (this.draft ?? history.present);
+    this.undoButton.disabled = isLinked || !history.past.length;
+    this.redoButton.disabled = isLinked || !history.future.length;
     this.deleteButton.disabled = this.selected === null;
-    this.clearButton.disabled = logic.isEmpty(state) && this.problem === null;
+    this.clearButton.disabled = isLinked || (logic.isEmpty(state) && this.problem === null);
     for (const zoomButton of this.zoomButtons) zoomButton.disabled = size === null;
     this.#drawStatus(state);
-    this.note.textContent = size === null ? WITHOUT_PICTURE : "";
+    this.note.textContent = isLinked ? LINKED : size === null ? WITHOUT_PICTURE : "";
     this.svg.style.visibility = size === null ? "hidden" : "";
     if (size === null) {
       if (this.number) this.number.box.style.display = "none";
@@ -315,17 +347,23 @@ class PointEditor {
   }
 
   #drawStatus(state) {
-    const outside = this.size === null ? 0 : logic.countOutside(state, this.size);
-    const { number } = this.form;
-    const open = number ? state.points.filter((point) => point[number.key] === null).length : 0;
-    const wrong =
-      this.problem ??
-      (outside ? `${outside} marked outside of this picture: clear, or set it anew.` : null) ??
-      (open ? `${plural(open, "point")} without a number: ${number.ask}` : null);
+    const wrong = this.isLinked ? null : this.#whatIsWrong(state);
     const counts = [plural(state.points.length, "point"), plural(state.boxes.length, "box", "es")];
     const shown = counts.filter(Boolean).join(", ");
-    this.status.textContent = wrong ?? [shown, this.kind.help].filter(Boolean).join(" — ");
+    const help = this.isLinked ? LINKED : [shown, this.kind.help].filter(Boolean).join(" — ");
+    const text = wrong ?? help;
+    if (this.status.textContent !== text) this.status.textContent = text; // it is read out
     this.status.classList.toggle("dpt-points-wrong", wrong !== null);
+  }
+
+  // In a sentence, or null.
+  #whatIsWrong(state) {
+    if (this.problem !== null) return this.problem;
+    const outside = this.size === null ? 0 : logic.countOutside(state, this.size);
+    if (outside) return `${outside} marked outside of this picture: clear, or set it anew.`;
+    const { number } = this.form;
+    const open = number ? state.points.filter((point) => point[number.key] === null).length : 0;
+    return open ? `${plural(open, "point")} without a number: ${number.ask}` : null;
   }
 
   // ---- changes
@@ -515,12 +553,12 @@ class PointEditor {
     if (key in arrows) this.#nudge(...arrows[key], shiftKey ? 10 : 1);
     else if (key === "Delete" || key === "Backspace") this.#deleteSelected();
     else if (key === "Enter") this.#addPoint(this.#middle(), shiftKey);
+    else if (key.toLowerCase() === "n") this.#selectNext(shiftKey ? -1 : 1);
     else if (this.number && this.selected && /^[\d.]$/.test(key)) {
       this.number.input.focus({ preventScroll: true }); // it gets the digit
       this.number.input.select();
       return false;
-    }
-    else if (key === "+" || key === "=") this.#zoom(1.5);
+    } else if (key === "+" || key === "=") this.#zoom(1.5);
     else if (key === "-") this.#zoom(1 / 1.5);
     else if (key === "0") this.#showWhole();
     else if (key === "Escape") {
@@ -529,6 +567,17 @@ class PointEditor {
       this.#draw();
     } else return false;
     return true;
+  }
+
+  #selectNext(step) {
+    const { history, selected, size } = this;
+    this.#cancel();
+    this.selected = logic.stepItem(history.present, selected, step);
+    if (this.selected) {
+      const place = logic.itemPlace(history.present, this.selected);
+      this.view = logic.centreView(this.view, place, size);
+    }
+    this.#draw();
   }
 
   #nudge(dx, dy, steps) {
@@ -565,6 +614,7 @@ function shape(tag, attributes) {
 }
 
 function setHref(image, address) {
+  if (address === image.getAttribute("href")) return; // or it would be loaded again
   if (address === null) image.removeAttribute("href");
   else image.setAttribute("href", address);
 }
@@ -624,7 +674,7 @@ function boxMarks(box, isSelected, pixel) {
 // what the node gets, at the same size, before anything has run.
 function upstreamAddress(node) {
   const slot = node.inputs?.findIndex(({ name }) => name === "image") ?? -1;
-  const source = slot < 0 || !node.graph ? null : node.getInputNode(slot);
+  const source = slot < 0 ? null : node.getInputNode(slot);
   if (source?.comfyClass !== "LoadImage") return null;
   const value = source.widgets?.find(({ name }) => name === "image")?.value;
   return typeof value === "string" && value ? fileAddress(logic.fileOf(value)) : null;
@@ -643,13 +693,11 @@ function attachEditor(node, kind) {
   }
 
   let lastRun = null;
+  let atStart; // the picture upstream when a run began
   const editor = new PointEditor(kind, setText, refresh);
-  const widget = node.addDOMWidget("dpt_point_editor", "dpt_point_editor", editor.root, {
-    serialize: false,
-    hideOnZoom: false,
+  addElement(node, "dpt_point_editor", editor.root, {
     getMinHeight: () => (findText() ? kind.height : 0),
   });
-  widget.serialize = false;
 
   let seen = findText()?.value;
 
@@ -665,6 +713,7 @@ function attachEditor(node, kind) {
 
   // Take over what has changed elsewhere: the text, the connection, the chosen file.
   function refresh() {
+    if (!node.graph) return; // it went meanwhile
     const text = findText();
     // Not by widget.hidden, which the Vue renderer only looks at now and then.
     editor.root.style.display = text === undefined ? "none" : "";
@@ -673,46 +722,46 @@ function attachEditor(node, kind) {
       seen = text.value;
       editor.setText(seen);
     }
+    editor.setLinked(node.inputs.some(({ name, link }) => name === kind.text && link != null));
     const upstream = upstreamAddress(node);
     if (upstream !== null) editor.setPicture(upstream);
     else if (lastRun !== null) editor.setPicture(fileAddress(lastRun.image), lastRun.size);
     else editor.setPicture(null);
+    const isOfThis = lastRun?.masks && lastRun.upstream === upstream;
+    editor.setMasks(isOfThis ? fileAddress(lastRun.masks) : null, lastRun?.size);
   }
 
-  const after = (name, then, on = node) => {
-    const before = on[name];
-    on[name] = function (...given) {
-      const result = before?.apply(this, given);
-      then(...given);
-      return result;
-    };
-  };
+  function show(result) {
+    lastRun = result;
+    // Kept within what the host keeps, for the next node that shows this.
+    if (!("upstream" in result))
+      result.upstream = atStart === undefined ? upstreamAddress(node) : atStart;
+    refresh();
+  }
+
   // The choice that the text widget comes and goes with.
   const choice = node.widgets.find(({ name }) => kind.text.startsWith(`${name}.`));
-  if (choice) after("callback", () => queueMicrotask(refresh), choice);
-  after("onConfigure", () => {
+  if (choice) after(choice, "callback", () => queueMicrotask(refresh));
+  after(node, "onConfigure", () => {
     refresh();
     queueMicrotask(refresh); // by then the choice has its widgets
   });
-  after("onConnectionsChange", () => queueMicrotask(refresh));
-  after("onExecuted", (output) => {
-    const result = output?.[kind.result]?.[0];
-    if (!result) return;
-    lastRun = result;
-    refresh();
-    editor.setMasks(result.masks ? fileAddress(result.masks) : null);
-  });
-  after("onAdded", () => {
-    api.addEventListener("graphChanged", refresh);
+  after(node, "onConnectionsChange", () => queueMicrotask(refresh));
+  after(node, "onExecutionStart", () => (atStart = upstreamAddress(node)));
+  after(node, "onAdded", () => {
     editor.start();
     refresh();
   });
-  after("onRemoved", () => {
-    api.removeEventListener("graphChanged", refresh);
-    editor.stop();
-  });
+  keepResults(node, kind.result, show, () => editor.stop());
+  refreshers.set(node, refresh);
   editor.setText(seen);
 }
+
+const refreshers = new WeakMap(); // by node
+
+api.addEventListener("graphChanged", () => {
+  for (const node of allNodes()) refreshers.get(node)?.();
+});
 
 app.registerExtension({
   name: "dpt.point_editor",

@@ -226,6 +226,24 @@ function edgeDistance(box, { x, y }) {
   return outside || Math.min(x - box.x, right - x, y - box.y, bottom - y);
 }
 
+// The next thing that is marked, in a circle: points, then boxes. `step` is 1 or -1.
+export function stepItem({ points, boxes }, item, step) {
+  const items = [
+    ...points.map((_, index) => ({ kind: "point", index })),
+    ...boxes.map((_, index) => ({ kind: "box", index, grip: "all" })),
+  ];
+  const at = items.findIndex(({ kind, index }) => kind === item?.kind && index === item.index);
+  const next = at < 0 && step < 0 ? -1 : at + step;
+  return items.at(next % items.length) ?? null;
+}
+
+// The middle of something that is marked.
+export function itemPlace({ points, boxes }, { kind, index }) {
+  if (kind === "point") return { x: points[index].x + 0.5, y: points[index].y + 0.5 };
+  const { x, y, width, height } = boxes[index];
+  return { x: x + width / 2, y: y + height / 2 };
+}
+
 // What the node refuses: points outside of the picture, and boxes of which nothing is inside.
 export function countOutside({ points, boxes }, { width, height }) {
   const isIn = (p) => p.x >= 0 && p.y >= 0 && p.x <= width && p.y <= height;
@@ -306,6 +324,15 @@ function insideView(view, size) {
     x: clamp(view.x, 0, size.width - view.width),
     y: clamp(view.y, 0, size.height - view.height),
   };
+}
+
+// With a place in the middle, as far as the picture reaches.
+export function centreView(view, { x, y }, size) {
+  return insideView({ ...view, x: x - view.width / 2, y: y - view.height / 2 }, size);
+}
+
+export function sameSize(a, b) {
+  return a?.width === b?.width && a?.height === b?.height;
 }
 
 // Screen pixels a picture's pixel takes where `view` is shown as large as `rect` allows,

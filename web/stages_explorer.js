@@ -4,9 +4,11 @@
 
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
+import { addElement, keepResults } from "./our_nodes.js";
 import {
   cellAt,
   columnsFor,
+  neighbour,
   paintColors,
   paintNumbers,
   readPack,
@@ -20,16 +22,20 @@ const OPEN_HEIGHT = 680;
 const LARGE_HEIGHT = 330;
 const OPEN_WIDTH = 640;
 const BEFORE_FIRST_RUN = "Run the workflow, then explore its stages here.";
+const HELP = "Press on a place to compare with it, arrows move it. Keys 1–4 pick a stage.";
+
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 const STYLE = `
 .dpt-stages { box-sizing: border-box; width: 100%; height: 100%; padding: 6px; outline: none;
   border-radius: 8px; background: var(--comfy-input-bg); color: var(--input-text);
   font: 12px/1.35 sans-serif; overflow: auto; user-select: none; }
+.dpt-stages:focus-visible { outline: 1px solid currentColor; outline-offset: -1px; }
 .dpt-stages .bar { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; }
 .dpt-stages button { font: inherit; color: inherit; cursor: pointer; padding: 3px 10px;
   border: 1px solid var(--border-color); border-radius: 6px; background: var(--comfy-menu-bg); }
 .dpt-stages button:disabled { opacity: 0.5; cursor: default; }
-.dpt-stages button[aria-pressed="true"] { border-color: #ffc43d; }
+.dpt-stages button[aria-pressed="true"] { background: #ffc43d; border-color: #a87400; color: #222; }
 .dpt-stages .status { opacity: 0.75; flex: 1 1 160px; }
 .dpt-stages .body { display: none; margin-top: 6px; }
 .dpt-stages.open .body { display: block; }
@@ -104,6 +110,7 @@ class Explorer {
   constructor(node) {
     this.node = node;
     this.file = null; // where the last run's tokens are on the server
+    this.request = null; // for what is shown or on its way
     this.isOpen = false;
     this.clear();
     this.build();
@@ -126,6 +133,7 @@ class Explorer {
       make("button", { type: "button", textContent, title, onclick });
     this.toggle = button("Explore", "Open or close the explorer", () => this.setOpen(!this.isOpen));
     this.toggle.disabled = true;
+    this.toggle.setAttribute("aria-expanded", false);
     this.colors = button("Colors", "Back to the main components as colors (Esc)", () =>
       this.setPoint(null),
     );
@@ -157,6 +165,8 @@ class Explorer {
       make("div", { className: "bar" }, this.toggle, ...this.tools, this.status),
       this.body,
     );
+    this.root.setAttribute("role", "group");
+    this.root.setAttribute("aria-label", "Explorer of the stages");
     this.root.addEventListener("keydown", (event) => this.press(event));
     // The graph below must not take these for the start of a drag or ask for its own menu.
     for (const name of ["pointerdown", "contextmenu", "dblclick"]) {
@@ -164,18 +174,23 @@ class Explorer {
     }
     this.root.addEventListener("pointerenter", () => {
       const isTyping = /^(INPUT|TEXTAREA)$/.test(document.activeElement?.tagName ?? "");
-      if (this.isOpen && !isTyping) this.root.focus({ preventScroll: true });
+      if (this.isOpen && !isTyping) this.root.focus({ preventScroll: true, focusVisible: false });
+    });
+    this.root.addEventListener("pointerleave", () => {
+      if (document.activeElement === this.root) this.root.blur();
     });
   }
 
   // ---- open, load, close
 
-  /** Take note of where a run left its tokens. */
+  /** Take note of where a run left its tokens; a file's name tells what is in it. */
   setFile(file) {
+    const isHere = this.request !== null && file.filename === this.file.filename;
     this.file = file;
     this.toggle.disabled = false;
-    if (this.isOpen) this.load();
-    else this.say("");
+    if (!this.isOpen) this.say("");
+    else if (!isHere) this.load();
+    this.remember({ file });
   }
 
   setOpen(isOpen) {
@@ -183,6 +198,8 @@ class Explorer {
     this.isOpen = isOpen;
     this.root.classList.toggle("open", isOpen);
     this.toggle.textContent = isOpen ? "Close" : "Explore";
+    this.toggle.setAttribute("aria-expanded", isOpen);
+    this.root.tabIndex = isOpen ? 0 : -1;
     for (const tool of this.tools) tool.hidden = !isOpen;
     const [width, height] = this.node.size;
     const [, least] = this.node.computeSize();
@@ -195,7 +212,7 @@ class Explorer {
       this.node.setSize([width, least]);
     }
     this.node.graph?.setDirtyCanvas(true, true);
-    this.remember();
+    this.remember({ isOpen });
   }
 
   async load() {
@@ -227,6 +244,11 @@ class Explorer {
   /** Let go of everything that a run brought. */
   drop() {
     this.request?.abort();
+    this.request = null;
+    this.empty();
+  }
+
+  empty() {
     cancelAnimationFrame(this.frame);
     this.clear();
     this.strip.replaceChildren();
@@ -244,7 +266,7 @@ class Explorer {
   show(pack, photo, depth) {
     const { point } = this;
     const chosen = this.views.indexOf(this.chosen);
-    this.drop();
+    this.empty();
     this.pack = pack;
     this.blocks = pack.maps.filter((map) => map.kind === "block");
     this.aspect = Math.min(Math.max(photo.width / photo.height, 1 / 3), 3);
@@ -267,7 +289,7 @@ class Explorer {
 
     this.range.max = this.blocks.length;
     this.range.value = Math.min(this.range.value, this.blocks.length);
-    this.say("Press on a place to compare with it. Keys 1–4 pick a stage.");
+    this.say(HELP);
     this.setPoint(point);
     this.showBlock();
     this.choose(this.views[chosen] ?? this.stageView(1));
@@ -375,8 +397,18 @@ class Explorer {
     if (!this.pack || event.ctrlKey || event.metaKey || event.altKey) return;
     if (/^[1-4]$/.test(event.key)) this.choose(this.stageView(event.key));
     else if (event.key === "Escape") this.setPoint(null);
-    else if (!event.key.startsWith("Arrow") || event.target !== this.range) return;
+    else if (!(event.key in ARROWS)) return;
+    else if (event.target !== this.range) {
+      this.movePoint(...ARROWS[event.key]);
+      event.preventDefault(); // of scrolling
+    }
     event.stopPropagation(); // these keys have other meanings on the graph
+  }
+
+  /** By cells of the chosen map, from the middle if there is no point yet. */
+  movePoint(columns, rows) {
+    const { map } = this.chosen.map ? this.chosen : this.stageView(1);
+    this.setPoint(neighbour(map, this.point ?? { x: 0.5, y: 0.5 }, columns, rows));
   }
 
   // ---- copy
@@ -437,17 +469,19 @@ class Explorer {
   }
 
   /** In the tab's own memory: a workflow carries nothing of a run. */
-  remember() {
-    if (!this.file) return;
-    sessionStorage.setItem(this.key, JSON.stringify({ file: this.file, isOpen: this.isOpen }));
+  remember(news) {
+    sessionStorage.setItem(this.key, JSON.stringify({ ...this.recall(), ...news }));
+  }
+
+  recall() {
+    return JSON.parse(sessionStorage.getItem(this.key) ?? "{}");
   }
 
   restore() {
-    const text = sessionStorage.getItem(this.key);
-    if (!text || this.file) return;
-    const { file, isOpen } = JSON.parse(text);
-    this.setFile(file);
-    this.setOpen(isOpen);
+    const { file, isOpen } = this.recall();
+    if (!file) return;
+    if (!this.file) this.setFile(file);
+    this.setOpen(isOpen === true);
   }
 }
 
@@ -460,24 +494,16 @@ app.registerExtension({
     if (node.comfyClass !== NODE) return;
     const explorer = new Explorer(node);
     explorers.set(node, explorer);
-    const widget = node.addDOMWidget("dpt_stages", "dpt_stages", explorer.root, {
-      serialize: false,
-      hideOnZoom: false,
+    addElement(node, "dpt_stages", explorer.root, {
+      selectOn: ["click"], // the pointer alone brings the focus, which would select the node
       getMinHeight: () => (explorer.isOpen ? OPEN_HEIGHT : CLOSED_HEIGHT),
     });
-    widget.serialize = false;
-
-    const { onExecuted, onRemoved } = node;
-    node.onExecuted = function (output) {
-      onExecuted?.apply(this, arguments);
-      if (!output?.dpt_stages) return;
-      explorer.setFile(output.dpt_stages[0]);
-      explorer.remember();
-    };
-    node.onRemoved = function () {
-      explorer.drop();
-      onRemoved?.apply(this, arguments);
-    };
+    keepResults(
+      node,
+      "dpt_stages",
+      (file) => explorer.setFile(file),
+      () => explorer.drop(),
+    );
   },
 
   loadedGraphNode(node) {

@@ -82,6 +82,16 @@ export function cellAt(map, x, y) {
   return at(y, map.rows) * map.columns + at(x, map.columns);
 }
 
+/** The middle of the cell so many columns and rows from the one that a place lies in. */
+export function neighbour(map, { x, y }, columns, rows) {
+  const index = cellAt(map, x, y);
+  const middle = (cell, count) => (Math.min(Math.max(cell, 0), count - 1) + 0.5) / count;
+  return {
+    x: middle((index % map.columns) + columns, map.columns),
+    y: middle(Math.floor(index / map.columns) + rows, map.rows),
+  };
+}
+
 /**
  * Cosine similarity of every cell to one.
  *

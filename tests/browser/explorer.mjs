@@ -4,7 +4,15 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 
-import { inBothRenderings, loadWorkflow, open, ready } from "./page.mjs";
+import {
+  changeAndUndo,
+  inBothRenderings,
+  loaderText,
+  loadWorkflow,
+  open,
+  ready,
+  toOtherTabAndBack,
+} from "./page.mjs";
 
 const [address, checkpoint, picture, screenshots] = process.argv.slice(2);
 
@@ -69,6 +77,9 @@ async function run(browser, isVue) {
   page.on("request", (request) => (fetched += request.url().includes("dpt_stages")));
   await page.waitForTimeout(500);
   assert.equal(fetched, 0, "tokens are sent only when the explorer is open");
+  const said = await loaderText(page);
+  assert.ok(said.startsWith(`${checkpoint}\nDepth Anything V2`), said);
+  assert.equal(await toggle.getAttribute("aria-expanded"), "false");
   await shot("1-closed");
 
   // Open.
@@ -76,6 +87,7 @@ async function run(browser, isVue) {
   const captions = () => root.locator(".strip figcaption").allTextContents();
   await page.waitForFunction(() => document.querySelectorAll(".dpt-stages .strip figure").length);
   assert.equal(fetched, 1);
+  assert.equal(await toggle.getAttribute("aria-expanded"), "true");
   const labels = (await captions()).map((text) => text.split(" ").slice(0, 2).join(" ").trim());
   assert.deepEqual(labels.slice(2, 6), ["stage 1", "stage 2", "stage 3", "stage 4"]);
   await settle(page);
@@ -93,6 +105,37 @@ async function run(browser, isVue) {
     await page.keyboard.press(key);
     assert.match(await root.locator(".large figcaption").textContent(), new RegExp(`^stage ${key}`));
   }
+
+  // The arrows compare with the next cell of the chosen map, from the middle on.
+  const ring = () =>
+    figures.nth(0).locator(".ring").evaluate(({ style }) => [style.left, style.top].map(parseFloat));
+  const [rows, cells] = (await root.locator(".large figcaption small").textContent())
+    .split(/\D+/)
+    .map(Number);
+  const cell = (at, count) => (100 * (Math.floor(count / 2) + at + 0.5)) / count;
+  for (const [key, across, down] of [["ArrowRight", 1, 0], ["ArrowUp", 1, -1]]) {
+    await page.keyboard.press(key);
+    await settle(page);
+    const [left, top] = await ring();
+    assert.ok(Math.abs(left - cell(across, cells)) < 0.01, `${key}: ${left}`);
+    assert.ok(Math.abs(top - cell(down, rows)) < 0.01, `${key}: ${top}`);
+  }
+  await page.keyboard.press("Escape");
+
+  // The pointer alone brings the keys, and leaves what is selected.
+  const hasFocus = () => root.evaluate((element) => document.activeElement === element);
+  const selected = () => page.evaluate(() => [...window.app.canvas.selectedItems].map(({ id }) => id));
+  await page.mouse.move(5, 500);
+  await page.evaluate(() => {
+    const { canvas, graph } = window.app;
+    canvas.selectItems([1, 2].map((id) => graph.getNodeById(id)));
+  });
+  await figures.nth(4).hover();
+  assert.ok(await hasFocus());
+  assert.deepEqual((await selected()).sort(), [1, 2]);
+  await page.mouse.move(5, 500);
+  assert.ok(!(await hasFocus()));
+  assert.equal(await root.evaluate(({ tabIndex }) => tabIndex), 0, "Tab gets there too");
 
   // Press: similarity, in every stage; drag: it follows, fast enough for 30 frames a second.
   await press(page, figures.nth(2), 0.3, 0.4);
@@ -143,6 +186,16 @@ async function run(browser, isVue) {
   // Nothing of a run is in the workflow.
   const saved = await page.evaluate(() => JSON.stringify(window.app.graph.serialize()));
   assert.ok(!saved.includes("dpt_stages"));
+
+  // Nodes that are made anew show the same, loaded once.
+  for (const [renew, fetches] of [[changeAndUndo, 3], [toOtherTabAndBack, 4]]) {
+    await renew(page);
+    await page.waitForFunction(() => document.querySelectorAll(".dpt-stages .strip figure").length);
+    await page.waitForTimeout(500);
+    assert.equal(await loaderText(page), said, renew.name);
+    assert.equal(fetched, fetches, renew.name);
+    assert.equal(await countPacks(page), 1, renew.name);
+  }
 
   // Reload.
   await page.waitForTimeout(1500);

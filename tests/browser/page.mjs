@@ -66,6 +66,36 @@ export async function loadWorkflow(page, workflow, selector) {
   return root;
 }
 
+/** Change the graph and undo that: the host makes all nodes anew. */
+export const changeAndUndo = (page) =>
+  page.evaluate(async () => {
+    const { changeTracker } = window.app.extensionManager.workflow.activeWorkflow;
+    changeTracker.captureCanvasState();
+    const [node] = window.app.graph.nodes;
+    node.title += "!";
+    changeTracker.captureCanvasState();
+    await changeTracker.undo();
+    if (window.app.graph.nodes.includes(node)) throw new Error("the nodes are still the same");
+  });
+
+/** Go to another workflow and, as that is closed, back: the same, in another way. */
+export async function toOtherTabAndBack(page) {
+  const run = (name) =>
+    page.evaluate((command) => window.app.extensionManager.command.execute(command), name);
+  await run("Comfy.NewBlankWorkflow");
+  await page.waitForFunction(() => !window.app.graph.nodes.length);
+  await run("Workspace.CloseWorkflow");
+  await page.waitForFunction(() => window.app.graph.nodes.length);
+}
+
+/** What a loader says on the page about its file. */
+export const loaderText = (page) =>
+  page.evaluate(() => {
+    const loader = window.app.graph.nodes.find(({ type }) => type.startsWith("DPTLoad"));
+    const { element } = loader.widgets.find(({ name }) => name === "dpt_summary");
+    return element.isConnected ? element.textContent : "";
+  });
+
 /** Queue the graph and wait; → the nodes' results in the browser. */
 export async function queue(page) {
   await page.evaluate(() => {

@@ -4,9 +4,18 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 
-import { inBothRenderings, loadWorkflow, open, queue, ready } from "./page.mjs";
+import {
+  changeAndUndo,
+  inBothRenderings,
+  loaderText,
+  loadWorkflow,
+  open,
+  queue,
+  ready,
+  toOtherTabAndBack,
+} from "./page.mjs";
 
-const [address, checkpoint, picture, screenshots] = process.argv.slice(2);
+const [address, checkpoint, pictureName, screenshots] = process.argv.slice(2);
 
 const slot = (name, type, links) => ({ name, type, links });
 const WORKFLOW = {
@@ -23,7 +32,7 @@ const WORKFLOW = {
     {
       ...{ id: 2, type: "LoadImage", pos: [20, 400], size: [330, 340], mode: 0, order: 1 },
       ...{ inputs: [], outputs: [slot("IMAGE", "IMAGE", [2]), slot("MASK", "MASK", null)] },
-      widgets_values: [picture, "image"],
+      widgets_values: [pictureName, "image"],
     },
     {
       ...{ id: 3, type: "DPTSegment", pos: [400, 60], size: [520, 640], mode: 0, order: 2 },
@@ -157,12 +166,101 @@ async function run(browser, isVue) {
   await page.keyboard.press("0");
   assert.equal(await viewBox(), whole);
 
+  // Keys alone: to the next mark and to the one before the first, in the middle of what is shown.
+  const first = await state();
+  await page.keyboard.press("+");
+  await page.keyboard.press("n");
+  const [left, top, wide, high] = (await viewBox()).split(" ").map(Number);
+  const [point] = first.points;
+  near([left + wide / 2, top + high / 2], [point.x, point.y], 1);
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("Shift+N");
+  await page.keyboard.press("ArrowDown");
+  now = await state();
+  assert.equal(now.points[0].x, point.x + 1);
+  assert.equal(now.boxes[0].y, first.boxes[0].y + 1);
+  const undoButton = root.getByRole("button", { name: "Undo" });
+  await undoButton.focus();
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Enter");
+  assert.deepEqual(await state(), first);
+  assert.ok(await undoButton.evaluate((button) => button === document.activeElement));
+  await root.getByRole("button", { name: "Whole picture" }).click();
+
   // Run; the masks come into the editor and out of the node.
   const outputs = await queue(page);
   assert.ok(outputs[3].dpt_segment[0].masks, "some mask is found");
-  await page.waitForFunction(() => document.querySelectorAll(".dpt-points svg image[href]").length === 2);
+  const hasPictures = (count) =>
+    page.waitForFunction(
+      (wanted) => document.querySelectorAll(".dpt-points svg image[href]").length === wanted,
+      count,
+    );
+  await hasPictures(2);
+  const said = await loaderText(page);
+  assert.ok(said.startsWith(`${checkpoint}\nSegment Anything`), said);
   await page.waitForTimeout(1000);
   await shot("3-masks");
+
+  // The same once more changes nothing on the page.
+  const changes = await page.evaluate(() => {
+    const observer = new MutationObserver(() => {});
+    const svg = document.querySelector(".dpt-points svg");
+    observer.observe(svg, { subtree: true, attributeFilter: ["href"] });
+    window.app.nodeOutputs = { ...window.app.nodeOutputs };
+    return observer.takeRecords().length;
+  });
+  assert.equal(changes, 0);
+
+  // Nodes that are made anew show the same, and work.
+  for (const renew of [changeAndUndo, toOtherTabAndBack]) {
+    await renew(page);
+    await hasPictures(2);
+    await page.waitForTimeout(500);
+    assert.equal(await loaderText(page), said, renew.name);
+    await click(60, 330);
+    assert.equal((await state()).points.length, first.points.length + 1, renew.name);
+    await page.keyboard.press("Control+z");
+    assert.deepEqual(await state(), first, renew.name);
+  }
+
+  // Another picture is chosen while the run is on its way: its masks are not drawn over that.
+  const chosen = await fetch(`${address}/view?filename=${pictureName}&type=input`);
+  const form = new FormData();
+  form.append("image", await chosen.blob(), "other.png");
+  await fetch(`${address}/upload/image`, { method: "POST", body: form });
+  await page.evaluate(() => {
+    const { api, graph } = window.app;
+    const node = graph.nodes.find((n) => n.comfyClass === "LoadImage");
+    window.choose = (name) => (node.widgets.find((w) => w.name === "image").value = name);
+    api.addEventListener("execution_start", () => window.choose("other.png"), { once: true });
+  });
+  await queue(page);
+  await hasPictures(1);
+  assert.match(await picture.getAttribute("href"), /other\.png/);
+  await page.evaluate((name) => window.choose(name), pictureName);
+  await page.mouse.move(5, 500);
+  await page.mouse.move(...(await at(40, 40)));
+  await hasPictures(2);
+
+  // Text from another node: the editor says so and takes nothing.
+  await page.evaluate(() => {
+    const { app, LiteGraph } = window;
+    const node = app.graph.nodes.find((n) => n.comfyClass === "DPTSegment");
+    window.text = LiteGraph.createNode("PrimitiveString");
+    app.graph.add(window.text);
+    window.text.connect(0, node, node.inputs.findIndex(({ name }) => name === "prompts"));
+  });
+  await root.getByText("The points come from another node.").first().waitFor();
+  assert.equal(await root.locator("svg circle").count(), 0);
+  await click(60, 330);
+  await page.keyboard.press("Delete");
+  assert.deepEqual(await state(), first);
+  await shot("4-linked");
+  await page.evaluate(() => window.app.graph.remove(window.text));
+  await root.locator("svg circle").first().waitFor();
+  await click(60, 330);
+  await page.keyboard.press("Delete");
+  assert.deepEqual(await state(), first);
 
   // Text that others set is shown, and its faults as one sentence.
   const setText = (text) =>
@@ -191,23 +289,31 @@ async function run(browser, isVue) {
   });
   assert.equal(JSON.stringify(await state()), before);
   await page.waitForTimeout(1000);
-  await shot("4-reloaded");
+  await shot("5-reloaded");
 
   // Into a subgraph and out again.
   await page.evaluate(() => {
     const { graph } = window.app;
     const node = graph.nodes.find((n) => n.comfyClass === "DPTSegment");
-    window.subgraph = graph.convertToSubgraph(new Set([node])).node;
+    graph.convertToSubgraph(new Set([node]));
   });
   await page.waitForTimeout(500);
   const inside = await queue(page);
   assert.ok(Object.entries(inside).some(([id, output]) => /:/.test(id) && output.dpt_segment));
-  await page.evaluate(() => window.app.graph.unpackSubgraph(window.subgraph));
+  const editors = () => countObjects(page, "SVGSVGElement.prototype");
+  for (const renew of [changeAndUndo, toOtherTabAndBack]) {
+    await renew(page);
+    await page.waitForTimeout(500);
+    assert.equal(await editors(), 1, `${renew.name} within a subgraph`);
+  }
+  await page.evaluate(() => {
+    const { graph } = window.app;
+    graph.unpackSubgraph(graph.nodes.find((n) => n.isSubgraphNode()));
+  });
   await page.waitForFunction(() => document.querySelectorAll(".dpt-points svg circle").length === 2);
   assert.equal(JSON.stringify(await state()), before);
 
   // Delete the node: no picture stays in memory.
-  const editors = () => countObjects(page, "SVGSVGElement.prototype");
   assert.equal(await editors(), 1);
   await page.evaluate(() => {
     const node = window.app.graph.nodes.find((n) => n.comfyClass === "DPTSegment");

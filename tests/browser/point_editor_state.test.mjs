@@ -6,6 +6,7 @@ import { test } from "node:test";
 import {
   addBox,
   addPoint,
+  centreView,
   changePoint,
   countOutside,
   DISTANCES,
@@ -13,13 +14,16 @@ import {
   fileOf,
   History,
   hitTest,
+  itemPlace,
   makeBox,
   moveItem,
   panView,
   parse,
   PROMPTS,
   removeItem,
+  sameSize,
   serialize,
+  stepItem,
   toPicture,
   toScreen,
   viewScale,
@@ -219,4 +223,36 @@ test("the file of a Load Image widget", () => {
   assert.deepEqual(fileOf("x/y/a.png"), file("a.png", "x/y", "input"));
   assert.deepEqual(fileOf("x/a.png [output]"), file("a.png", "x", "output"));
   assert.deepEqual(fileOf("a [1].png"), file("a [1].png", "", "input"));
+});
+
+test("a key steps through all marks and round again", () => {
+  const box = { x: 10, y: 20, width: 30, height: 40 };
+  const state = { points: [{ x: 1, y: 2 }, { x: 3, y: 4 }], boxes: [box] };
+  const walk = (step) => {
+    const seen = [];
+    for (let item = null; seen.length < 4; ) {
+      item = stepItem(state, item, step);
+      seen.push(`${item.kind} ${item.index}`);
+    }
+    return seen;
+  };
+  assert.deepEqual(walk(1), ["point 0", "point 1", "box 0", "point 0"]);
+  assert.deepEqual(walk(-1), ["box 0", "point 1", "point 0", "box 0"]);
+  assert.equal(stepItem(EMPTY, null, 1), null);
+  assert.deepEqual(itemPlace(state, { kind: "point", index: 1 }), { x: 3.5, y: 4.5 });
+  assert.deepEqual(itemPlace(state, { kind: "box", index: 0 }), { x: 25, y: 40 });
+});
+
+test("a place comes into the middle as far as the picture reaches", () => {
+  const view = { x: 0, y: 0, width: 100, height: 75 };
+  assert.deepEqual(centreView(view, { x: 200, y: 150 }, size), { ...view, x: 150, y: 112.5 });
+  assert.deepEqual(centreView(view, { x: 399, y: 1 }, size), { ...view, x: 300, y: 0 });
+  assert.deepEqual(centreView(wholeView(size), { x: 9, y: 9 }, size), wholeView(size));
+});
+
+test("sizes that are not known are the same", () => {
+  assert.ok(sameSize(null, null));
+  assert.ok(sameSize({ ...size }, size));
+  assert.ok(!sameSize(null, size));
+  assert.ok(!sameSize({ ...size, height: 1 }, size));
 });

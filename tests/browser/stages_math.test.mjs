@@ -6,8 +6,16 @@ import { test } from "node:test";
 
 // The file has no package.json beside it, so Node is told by the address that it is a module.
 const source = readFileSync(new URL("../../web/stages_math.js", import.meta.url));
-const { cellAt, columnsFor, paintColors, paintNumbers, readPack, similarity, toFloats } =
-  await import(`data:text/javascript;base64,${source.toString("base64")}`);
+const {
+  cellAt,
+  columnsFor,
+  neighbour,
+  paintColors,
+  paintNumbers,
+  readPack,
+  similarity,
+  toFloats,
+} = await import(`data:text/javascript;base64,${source.toString("base64")}`);
 
 /** A pack as the node writes it. */
 function makePack(maps, { version = 1 } = {}) {
@@ -102,6 +110,15 @@ test("a whole 37 × 37 grid in every stage fits into a frame many times", () => 
   for (let i = 0; i < 10; i++) draw();
   const each = (performance.now() - start) / 10;
   assert.ok(each < 33, `one move of the mouse took ${each.toFixed(1)} ms`);
+});
+
+test("a step goes from the middle of a cell to that of the next, and not out of the map", () => {
+  const map = { rows: 2, columns: 4 };
+  const middle = { x: 0.5, y: 0.5 };
+  assert.deepEqual(neighbour(map, middle, -1, 0), { x: 0.375, y: 0.75 });
+  assert.deepEqual(neighbour(map, middle, 0, -1), { x: 0.625, y: 0.25 });
+  assert.deepEqual(neighbour(map, middle, 1, 1), { x: 0.875, y: 0.75 });
+  assert.deepEqual(neighbour(map, { x: 1, y: 0 }, 1, -1), { x: 0.875, y: 0.25 });
 });
 
 test("numbers become colours from dark to light, and stop at 0 and 1", () => {

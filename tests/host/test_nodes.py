@@ -149,8 +149,8 @@ def test_without_any_file_there_is_the_demo(host, load):
     (option,) = checkpoint_options(host)
     assert option == DEMO
     assert host.nodes[LOADER].validate_inputs(checkpoint=option) is True
-    (text,) = load(option).ui["text"]
-    assert text.startswith("Depth Anything V2, official keys\n12 blocks")
+    (text,) = load(option).ui["dpt_summary"]
+    assert text.startswith(f"{DEMO}\nDepth Anything V2, official keys\n12 blocks")
 
 
 def test_a_file_that_is_gone_is_named(host, tiny, load, tmp_path):
@@ -189,7 +189,7 @@ def test_a_changed_file_is_loaded_again(host, tiny, tmp_path):
 
 def test_loader_shows_what_it_found(load, tiny, tmp_path):
     output = load(tiny)
-    (text,) = output.ui["text"]
+    (text,) = output.ui["dpt_summary"]
     assert dpt_core.inspect(tmp_path / "models/dpt" / tiny).summary() in text
     assert "float32 on cpu" in text
 

@@ -106,8 +106,16 @@ def test_no_mask_goes_through_the_graph(server, checkpoint, discs):
     assert not mask.any()
 
 
+def test_a_runs_thumbnail_is_its_picture(server, checkpoint, discs):
+    """And not what the loader says: the host takes the first that it can show."""
+    nodes = graph(discs, "")
+    prompt = server.queue({key: nodes[key] for key in "1237"})
+    server.wait(prompt)
+    assert server.get_json(f"/api/jobs/{prompt}")["preview_output"]["mediaType"] == "images"
+
+
 def test_click_move_run_reload_and_delete(browse, checkpoint, discs, tmp_path):
     """In classic and in Vue rendering; needs Node, Chromium and playwright-core."""
     shown = browse("point_editor.mjs", CHECKPOINT, discs, tmp_path)
     assert [one["name"] for one in shown] == ["classic", "vue"]
-    assert len(list(tmp_path.glob("*.png"))) == 8
+    assert len(list(tmp_path.glob("*.png"))) == 10

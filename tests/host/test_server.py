@@ -89,7 +89,7 @@ def test_loader_shows_what_it_found_and_again_when_cached(server, checkpoint):
     summary = dpt_core.inspect(checkpoint).summary()
     for _ in range(2):
         entry = server.run(graph(name))
-        (text,) = entry["outputs"]["2"]["text"]
+        (text,) = entry["outputs"]["2"]["dpt_summary"]
         assert summary in text
 
 

@@ -33,7 +33,8 @@ def test_a_file_that_is_gone_is_named(host, sam_file, tmp_path):
 @pytest.mark.parametrize("precision", ["auto", "bfloat16"])
 def test_loader_shows_what_it_found(host, sam_file, precision):
     output = host.run(LOADER, checkpoint=sam_file.name, precision=precision)
-    (shown,) = output.ui["text"]
+    (shown,) = output.ui["dpt_summary"]
+    assert shown.startswith(f"{sam_file.name}\n")
     assert dpt_core.load_sam(sam_file).inspection.summary() in shown
     wanted = torch.float32 if precision == "auto" else torch.bfloat16
     assert output.result[0].model.dtype == wanted
