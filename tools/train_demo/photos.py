@@ -1,7 +1,8 @@
 """Real photographs: pairs of points that a person labelled near and far, and a sheet to look at.
 
-The photographs are free ones that packages ship: scikit-image's and scikit-learn's samples,
-and the Debian packages lomiri-wallpapers-16.04, lomiri-wallpapers-20.04 and mate-backgrounds.
+The photographs are free ones that packages ship: scikit-image's, scikit-learn's, matplotlib's and
+imgaug's samples, and the Debian packages lomiri-wallpapers-16.04, lomiri-wallpapers-20.04,
+mate-backgrounds and gnome-backgrounds 3.38.
 `pairs.json` gives for each file name lists of x, y of the nearer point and x, y of the farther
 one, in shares of width and height. None was ever trained on.
 """
