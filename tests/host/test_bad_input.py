@@ -173,14 +173,14 @@ def test_batches_that_do_not_match(refuse, host, load, tiny, depth):
     )
 
 
-def test_a_mask_of_another_size(refuse, load, tiny, depth):
-    small = mask(2, 10, 15)
-    sentence = r"The mask is 2×10×15 .* and the depth 2×20×30; they must have the same size"
-    refuse(sentence, "DPTAlignDepth", depth=depth(), mask=small, **TO_MASK)
-    refuse(sentence, "DPTAlignDepth", depth=depth(), other=depth(), mask=small, **TO_OTHER)
-    refuse(sentence, "DPTRemovePlane", depth=depth(), mask=small)
+def test_a_mask_of_other_frames(refuse, load, tiny, depth):
+    three = mask(3, 10, 15)
+    sentence = r"The mask is 3×20×30 .* and the depth 2×20×30; .* one frame or as many"
+    refuse(sentence, "DPTAlignDepth", depth=depth(), mask=three, **TO_MASK)
+    refuse(sentence, "DPTAlignDepth", depth=depth(), other=depth(), mask=three, **TO_OTHER)
+    refuse(sentence, "DPTRemovePlane", depth=depth(), mask=three)
     model = load(tiny).result[0]
-    refuse(sentence, "DPTEstimateDetail", model=model, image=photographs(), mask=small, **DETAIL)
+    refuse(sentence, "DPTEstimateDetail", model=model, image=photographs(), mask=three, **DETAIL)
 
 
 def test_no_frames(refuse, load, tiny, depth):
