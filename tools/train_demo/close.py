@@ -4,15 +4,12 @@ import math
 
 from .scene import Scene
 from .things import GREEN, animal, bust, flower
-from .views import far_behind, look, sun
+from .views import far_behind, look, look_close, sun
 
 
 def portrait(s: Scene) -> None:
     """One thing of rounded parts, large in the picture, far in front of what is behind."""
-    look(s, 1.5, 0, 6)
-    s.yaw = 0.0
-    s.fov = s.uniform(25, 55)
-    sun(s)
+    look_close(s, 6, (25, 55))
     if s.chance(0.5):
         s.ground()
     away = s.spread(0.25, 2.5)
@@ -34,10 +31,7 @@ def portrait(s: Scene) -> None:
 
 def figure(s: Scene) -> None:
     """Somebody's head and shoulders, or an animal, near."""
-    look(s, 1.5, 0, 6)
-    s.yaw = 0.0
-    s.fov = s.uniform(25, 60)
-    sun(s)
+    look_close(s, 6, (25, 60))
     if s.chance(0.5):
         away = s.spread(0.5, 2)
         bust(s, s.uniform(-0.3, 0.3) * away, 1.5 + s.uniform(-0.1, 0.2) * away, away)
@@ -60,10 +54,7 @@ def figure(s: Scene) -> None:
 
 def macro(s: Scene) -> None:
     """Flowers from close by, before leaves, a dark wall or open country far behind."""
-    look(s, 1.5, 0, 12)
-    s.yaw = 0.0
-    s.fov = s.uniform(20, 45)
-    sun(s)
+    look_close(s, 12, (20, 45))
     away = s.spread(0.15, 1)
     reach = away * math.tan(math.radians(s.fov / 2))
     for i in range(s.count(1, 3)):

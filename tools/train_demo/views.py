@@ -28,6 +28,14 @@ def sun(s: Scene) -> None:
         s.fog = s.spread(0.001, 0.03)
 
 
+def look_close(s: Scene, spread: float, fov: tuple[float, float]) -> None:
+    """A camera that looks straight ahead by daylight, a field of view between two angles."""
+    look(s, 1.5, 0, spread)
+    s.yaw = 0.0
+    s.fov = s.uniform(*fov)
+    sun(s)
+
+
 def lamp(s: Scene, wide: float, high: float, deep: float) -> None:
     s.indoor = True
     s.light = (s.uniform(-0.4, 0.4) * wide, high * s.uniform(0.7, 0.97), s.uniform(0.1, 0.9) * deep)
