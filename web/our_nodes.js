@@ -4,6 +4,14 @@
 
 import { app } from "../../scripts/app.js";
 
+/** Where an arrow key goes: columns and rows. */
+export const ARROWS = {
+  ArrowLeft: [-1, 0],
+  ArrowRight: [1, 0],
+  ArrowUp: [0, -1],
+  ArrowDown: [0, 1],
+};
+
 const keepers = new WeakMap(); // what shows and drops a node's result, by the node
 const made = new Set(); // weak references to the nodes since a workflow was loaded
 let elements = 0;

@@ -5,7 +5,7 @@
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 import * as logic from "./point_editor_state.js";
-import { addElement, after, allNodes, keepResults } from "./our_nodes.js";
+import { ARROWS, addElement, after, allNodes, keepResults } from "./our_nodes.js";
 
 // By node: what is set on the picture; the text widget for it, and whether that is shown too;
 // the key of ours in the node's result; the least height in pixels; what to do, in a line.
@@ -548,9 +548,8 @@ class PointEditor {
       if (direction && !altKey) this.#step(direction);
       return Boolean(direction);
     }
-    const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     if (this.size === null || altKey) return false;
-    if (key in arrows) this.#nudge(...arrows[key], shiftKey ? 10 : 1);
+    if (key in ARROWS) this.#nudge(...ARROWS[key], shiftKey ? 10 : 1);
     else if (key === "Delete" || key === "Backspace") this.#deleteSelected();
     else if (key === "Enter") this.#addPoint(this.#middle(), shiftKey);
     else if (key.toLowerCase() === "n") this.#selectNext(shiftKey ? -1 : 1);

@@ -4,7 +4,7 @@
 
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
-import { addElement, keepResults } from "./our_nodes.js";
+import { ARROWS, addElement, keepResults } from "./our_nodes.js";
 import {
   cellAt,
   columnsFor,
@@ -23,8 +23,6 @@ const LARGE_HEIGHT = 330;
 const OPEN_WIDTH = 640;
 const BEFORE_FIRST_RUN = "Run the workflow, then explore its stages here.";
 const HELP = "Press on a place to compare with it, arrows move it. Keys 1–4 pick a stage.";
-
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 const STYLE = `
 .dpt-stages { box-sizing: border-box; width: 100%; height: 100%; padding: 6px; outline: none;
