@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from ..dpt_core import DPTConfig, ViTConfig
 from ..dpt_core.depth.config import SwinConfig
-from ..dpt_core.depth.decoder import BAND_BYTES
+from ..dpt_core.depth.decoder import GPU_BAND_BYTES
 from ..dpt_core.depth.images import Size
 from ..dpt_core.layers.relative_bias import CACHE_BYTES
 
@@ -41,7 +41,7 @@ def working_room(config: DPTConfig, image: Size, network: Size, itemsize: int) -
         itemsize: bytes of a number in the network.
     """
     biases = _biases(config, network, itemsize)
-    bands = 3 * BAND_BYTES  # one of the head, and the two copies of rows that it is made from
+    bands = 3 * GPU_BAND_BYTES  # one of the head, and the two copies of rows that it is made from
     return Room(_per_image(config, image, network, itemsize), biases + bands)
 
 

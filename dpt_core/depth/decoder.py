@@ -16,7 +16,8 @@ from .config import DPTConfig, ReassembleConfig
 from .encoders.stage import Stage
 
 SCALES = ("spatial_upx4", "spatial_upx2", "spatial_noscale", "spatial_downx2")  # finest first
-BAND_BYTES = 8 * 2**20  # of the map at full size that are there at a time
+BAND_BYTES = 8 * 2**20  # of the map at full size that are there at a time, on a CPU
+GPU_BAND_BYTES = 32 * 2**20  # the same on a GPU, which is idle over little
 
 
 class Reassemble(nn.Module):
@@ -176,7 +177,8 @@ class Projection(nn.ModuleList):
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         """B×C×h×w → B×1×height×width."""
         height, width = size
-        rows = max(1, BAND_BYTES // (x[:, :, 0, 0].numel() * width * x.itemsize))
+        limit = BAND_BYTES if x.is_cpu else GPU_BAND_BYTES
+        rows = max(1, limit // (x[:, :, 0, 0].numel() * width * x.itemsize))
         if rows >= height:
             return self[2](self.features(x, size))
         result = x.new_empty(len(x), 1, height, width)

@@ -376,7 +376,7 @@ def test_room_is_asked_for_the_chunk(host, load, tiny, asked):
     for batch_size in (1, 4):
         estimate(host, hosted, images, batch_size=batch_size)
     estimate(host, hosted, images, resolution=140, batch_size=1)
-    bands = 3 * host.pack.dpt_core.depth.decoder.BAND_BYTES
+    bands = 3 * host.pack.dpt_core.depth.decoder.GPU_BAND_BYTES
     one, four, larger = (room - bands for room in asked)
     assert four == 4 * one
     assert larger > 3 * one
