@@ -55,10 +55,8 @@ def _per_image(config: DPTConfig, image: Size, network: Size, itemsize: int) -> 
     pixels = network[0] * network[1]
 
     resizing = 3 * photograph * (4 + 8) + 3 * pixels * (8 + 8 + 4)  # float32 and float64
-    cells = pixels / FINEST**2
-    maps = cells * config.features * 4 / 3  # each of the four has a quarter of the one before
-    fused = cells * config.features * (4 + 2)  # and what it is resized from
-    network_bytes = (maps + fused) * itemsize + 3 * pixels * 4
+    fused = pixels / FINEST**2 * config.features * (4 + 2)  # and what it is resized from
+    network_bytes = fused * itemsize + 3 * pixels * 4
     result = photograph * 4
     return int(RESERVE * (max(resizing, network_bytes) + result))
 

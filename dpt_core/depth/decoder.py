@@ -28,8 +28,8 @@ class Reassemble(nn.Module):
         for name, stage in zip(SCALES, config.reassembly, strict=True):
             setattr(self, name, ReassembleStage(name, stage, config.features, ops))
 
-    def forward(self, stages: Sequence[Stage]) -> list[Tensor]:
-        return [getattr(self, name)(stage) for name, stage in zip(SCALES, stages, strict=True)]
+    def forward(self, stages: Sequence[Stage]) -> tuple[Tensor, ...]:
+        return tuple(getattr(self, name)(stage) for name, stage in zip(SCALES, stages, strict=True))
 
 
 class JoinReadout(nn.Module):
@@ -99,7 +99,7 @@ class ResidualConv(nn.Module):
 
 
 class FusionBlock(nn.Module):
-    """Add a reassembled map to what comes from below, refine, and resize to the next size.
+    """Add what comes from below to a reassembled map, refine, and resize to the next size.
 
     The 1×1 convolution comes before the resize, not after it as in the paper: the two
     commute (up to rounding), and there are fewer pixels to convolve.
@@ -112,11 +112,13 @@ class FusionBlock(nn.Module):
             ResidualConv(features, ops), ops.Conv2d(features, features, kernel_size=1)
         )
 
-    def forward(self, x: Tensor, below: Tensor | None, size: tuple[int, int]) -> Tensor:
-        if self.conv_reassembly is not None and below is not None:
-            x = self.conv_reassembly(x).add_(below)
-        x = self.proj_seq(x)
-        return resize_map(x, size)
+    def join(self, x: Tensor, below: Tensor) -> Tensor:
+        """The sum of a reassembled map and of what comes from below, at its size."""
+        assert self.conv_reassembly is not None
+        return self.conv_reassembly(x).add_(below)
+
+    def forward(self, joined: Tensor, size: tuple[int, int]) -> Tensor:
+        return resize_map(self.proj_seq(joined), size)
 
 
 class Fusion(nn.Module):
@@ -126,14 +128,18 @@ class Fusion(nn.Module):
         super().__init__()
         self.blocks = nn.ModuleList(FusionBlock(features, i == 3, ops) for i in range(4))
 
-    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        """Maps, finest first → one at twice the finest's size.
+
+        The list is emptied on the way, so that no map outlives the step that reads it.
+        """
+        *finer, coarsest = self.blocks
         height, width = maps[0].shape[-2:]
-        # Each map is resized to the next finer one, the finest to twice its own size.
-        sizes = [(2 * height, 2 * width), *((m.shape[-2], m.shape[-1]) for m in maps[:3])]
-        fused = None
-        for block, x, size in reversed(list(zip(self.blocks, maps, sizes, strict=True))):
-            fused = block(x, fused, size)
-        assert fused is not None
+        fused = coarsest(maps.pop(), maps[-1].shape[-2:])
+        for block in reversed(finer):
+            assert isinstance(block, FusionBlock)
+            fused = block.join(maps.pop(), fused)
+            fused = block(fused, maps[-1].shape[-2:] if maps else (2 * height, 2 * width))
         return fused
 
 

@@ -61,7 +61,8 @@ class DPT(nn.Module):
 
         Nested, so that no map outlives the step that reads it.
         """
-        return self.head.spatial_upsampler(self.fusion(self.reassemble(self.imgencoder(images))))
+        maps = list(self.reassemble(self.imgencoder(images)))
+        return self.head.spatial_upsampler(self.fusion(maps))
 
 
 def build_encoder(config: EncoderConfig, ops: Ops) -> nn.Module:

@@ -1,5 +1,6 @@
-"""The head's work in bands of rows gives what all rows at once give, in less memory."""
+"""The decoder keeps little: bands of rows give what all rows at once give, and maps are let go."""
 
+import weakref
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from dpt_core.depth import decoder
-from dpt_core.depth.decoder import Projection
+from dpt_core.depth.decoder import Fusion, Projection
 from dpt_core.layers.resize import resize_map, resize_rows
 
 SIZES = [((30, 40), (53, 71)), ((20, 21), (20, 37)), ((1, 5), (7, 9)), ((9, 9), (9, 9))]
@@ -40,6 +41,20 @@ def test_bands_give_what_all_rows_at_once_give(rows: int, monkeypatch: pytest.Mo
     whole = project(layers, x, size, 53, monkeypatch)
     bands = project(layers, x, size, rows, monkeypatch)
     torch.testing.assert_close(bands, whole, atol=1e-6, rtol=0)
+
+
+def test_the_fusion_lets_go_of_every_map_once_it_is_read() -> None:
+    fusion = Fusion(8, nn)
+    maps = [torch.randn(1, 8, side, side) for side in (16, 8, 4, 2)]
+    references = [weakref.ref(x) for x in maps]
+    alive = []
+    for block in fusion.blocks:
+        block.register_forward_hook(
+            lambda *_: alive.append(sum(reference() is not None for reference in references))
+        )
+    with torch.no_grad():
+        assert fusion(maps).shape == (1, 8, 32, 32)
+    assert alive == [4, 2, 1, 0]  # the coarsest is what its block is called with
 
 
 class Largest(TorchDispatchMode):

@@ -117,19 +117,19 @@ def images() -> Tensor:
 def run_by_hand(model: DepthModel, images: Tensor) -> dict[str, list[Tensor]]:
     """The parts of the network, called one after another on one image."""
     inputs = model.preprocess(images)
-    net = model.net
+    net: Any = model.net
     with torch.no_grad():
         stages = net.imgencoder(inputs)
         reassembled = net.reassemble(stages)
         height, width = reassembled[0].shape[-2:]
         sizes = [(2 * height, 2 * width), *(tuple(m.shape[-2:]) for m in reassembled[:3])]
-        fused: list[Tensor] = []
-        for i in (3, 2, 1, 0):
-            below = fused[0] if fused else None
-            fused.insert(0, net.fusion.blocks[i](reassembled[i], below, sizes[i]))
+        fused = [net.fusion.blocks[3](reassembled[3], sizes[3])]
+        for i in (2, 1, 0):
+            block = net.fusion.blocks[i]
+            fused.insert(0, block(block.join(reassembled[i], fused[0]), sizes[i]))
         return {
             "stages": [stage.map for stage in stages],
-            "reassembled": reassembled,
+            "reassembled": list(reassembled),
             "fused": fused,
             "head": [net.head.spatial_upsampler(fused[0])],
         }
