@@ -5,7 +5,6 @@ their values at a few points. Transforming the tiles costs time, so it pays for 
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 # The Toom–Cook matrices of F(4, 3) for the points 0, 1, −1, 1/2, −2 and infinity, which round
@@ -41,30 +40,34 @@ def conv3x3(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     batch, channels, height, width = x.shape
     outputs = len(weight)
     columns = -(-width // 4)
-    band = max(1, TILES // (batch * columns))  # rows of tiles that are worked on at a time
-    bands = -(-height // (4 * band))
-    rows = bands * band
+    rows = max(1, TILES // (batch * columns))  # of tiles, that are worked on at a time
     to_points, kernel_to_points, from_points = (
         torch.kron(matrix, matrix) for matrix in map(x.new_tensor, (INPUT, KERNEL, OUTPUT))
     )
     kernel = kernel_to_points @ weight.permute(2, 3, 1, 0).reshape(9, -1)
     kernel = kernel.view(36, channels, outputs)
-    padding = (0, 0, 1, 4 * columns + 1 - width, 1, 4 * rows + 1 - height)
-    padded = F.pad(x.permute(0, 2, 3, 1), padding)
+    source = x.permute(0, 2, 3, 1)
+    result = x.new_empty(batch, height, width, outputs)
+    # Every band of rows uses the same memory, which stays in the cache.
+    count = batch * rows * columns
+    padded = x.new_zeros(batch, 4 * rows + 2, 4 * columns + 2, channels)
     tiles = padded.unfold(1, 6, 4).unfold(2, 6, 4).permute(4, 5, 0, 1, 2, 3)
-    result = x.new_empty(batch, 4 * rows, 4 * columns, outputs)
-    places = result.view(batch, rows, 4, columns, 4, outputs).permute(2, 4, 0, 1, 3, 5)
-    # Every band uses the same memory, which stays in the cache.
-    count = batch * band * columns
     pixels, values = x.new_empty(2, 36, count, channels)
     products = x.new_empty(36, count, outputs)
-    sums = x.new_empty(16, count, outputs)
-    for part, place in zip(tiles.split(band, dim=3), places.split(band, dim=3), strict=True):
-        pixels.view(part.shape).copy_(part)
+    sums = x.new_empty(4, 4, batch, rows, columns, outputs)
+    band = x.new_empty(batch, rows, 4, columns, 4, outputs)
+    for top in range(0, height, 4 * rows):
+        above, below = max(0, top - 1), min(height, top + 4 * rows + 1)
+        first, last = above - top + 1, below - top + 1
+        padded[:, first:last, 1 : width + 1] = source[:, above:below]
+        padded[:, last:] = 0
+        pixels.view(tiles.shape).copy_(tiles)
         torch.mm(to_points, pixels.flatten(1), out=values.flatten(1))
         torch.bmm(values, kernel, out=products)
-        torch.mm(from_points, products.flatten(1), out=sums.flatten(1))
-        place.copy_(sums.view(place.shape))
+        torch.mm(from_points, products.flatten(1), out=sums.flatten(2).flatten(0, 1))
+        band.copy_(sums.permute(2, 3, 0, 4, 1, 5))
+        part = result[:, top : top + 4 * rows]
+        part.copy_(band.view(batch, 4 * rows, 4 * columns, outputs)[:, : part.shape[1], :width])
         if bias is not None:
-            place += bias
-    return result[:, :height, :width].permute(0, 3, 1, 2)
+            part += bias
+    return result.permute(0, 3, 1, 2)
