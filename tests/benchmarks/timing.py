@@ -12,16 +12,22 @@ from typing import Any
 import torch
 
 Times = dict[str, list[float]]
+PAUSE = 0.2  # seconds
 PACKAGES = ("transformers", "timm", "onnxruntime", "segment-anything")
 
 
 def interleaved(contestants: Mapping[str, Callable[[], object]], rounds: int = 7) -> Times:
-    """Seconds of every contestant in every round, after one warm-up each."""
+    """Seconds of every contestant in every round, after one warm-up each.
+
+    With a pause before each: a pool's threads wait for more work by spinning, and would take
+    the cores from the next contestant's for some 30 ms.
+    """
     for run in contestants.values():
         run()
     times: Times = {name: [] for name in contestants}
     for _ in range(rounds):
         for name, run in contestants.items():
+            time.sleep(PAUSE)
             start = time.perf_counter()
             run()
             times[name].append(time.perf_counter() - start)
