@@ -27,6 +27,7 @@ from ..dpt_core import DepthModel, Inspection, load
 from ..dpt_core.demo import DEMO_CHECKPOINT
 from ..dpt_core.depth.load import inspect
 from ..dpt_core.errors import PrecisionWarning
+from ..dpt_core.layers import default
 from ..dpt_core.layers.relative_bias import BiasCache
 from ..dpt_core.sam.inspection import SAMInspection
 from ..dpt_core.sam.load import inspect_sam, load_sam
@@ -188,7 +189,7 @@ def load_model(
         max_depth=max_depth,
         dtype=dtype,
         device=management.unet_offload_device(),
-        ops=comfy.ops.manual_cast,
+        ops=layers(),
     )
     return _hand_over(model)
 
@@ -206,12 +207,24 @@ def load_sam_model(path: Path, precision: str) -> HostedSam:
     # Relative positions, as in BEiT; and masks need no finer steps than bfloat16 has.
     dtype = PRECISIONS.get(precision) or _auto_dtype(inspect_sam(path), AUTO_DTYPES_WIDE)
     offload = management.unet_offload_device()
-    return _hand_over(load_sam(path, dtype=dtype, device=offload, ops=comfy.ops.manual_cast))
+    return _hand_over(load_sam(path, dtype=dtype, device=offload, ops=layers()))
+
+
+def layers() -> Any:
+    """What models are made of: ComfyUI's layers move and cast their weights at use.
+
+    A CPU needs neither, and the package's own layers are faster there.
+    """
+    return default if management.get_torch_device().type == "cpu" else comfy.ops.manual_cast
 
 
 def _hand_over(model: ModelT) -> Hosted[ModelT]:
     """Give the weights, which are on the offload device, to ComfyUI."""
     device = management.get_torch_device()
+    for part in model.net.modules():
+        if isinstance(part, default.Linear | default.Conv2d):
+            # ComfyUI's layers ask by themselves, so that Cancel works within an image.
+            part.register_forward_pre_hook(lambda *_: stop_if_interrupted())
     # Looked up at call time: ComfyUI replaces the class at start on some systems.
     patcher = comfy.model_patcher.CoreModelPatcher(
         model.net, load_device=device, offload_device=management.unet_offload_device()

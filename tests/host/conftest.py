@@ -143,6 +143,13 @@ def load(host: Host) -> Callable[..., Any]:
 
 
 @pytest.fixture
+def comfyui_layers(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models are made of the layers that ComfyUI's model management takes on a GPU."""
+    ops = importlib.import_module("comfy.ops").manual_cast
+    monkeypatch.setattr(host.pack.nodes.host, "layers", lambda: ops)
+
+
+@pytest.fixture
 def asked(host: Host, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The bytes that the host is asked to have free, each time; it fills while the test runs."""
     asked: list[float] = []

