@@ -358,6 +358,11 @@ def save_temporary(name: str, suffix: str, content: bytes) -> dict[str, str]:
 # ---- running
 
 
+def free_cpu_memory() -> int:
+    """Bytes that can be taken without swapping."""
+    return management.get_free_memory(torch.device("cpu"))
+
+
 def progress(total: int) -> Callable[[int, int], None]:
     """A callback (done, total) that moves the node's bar and ends the work when interrupted."""
     stop_if_interrupted()

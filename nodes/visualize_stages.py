@@ -303,7 +303,9 @@ class VisualizeStages(io.ComfyNode):
                     source=SOURCES[what.get("attention_of", "the point")],
                     point=point,
                 )
-                maps, depth = look(core, images, view, **options)
+                maps, depth = look(
+                    core, images, view, **options, most_bytes=0.8 * host.free_cpu_memory()
+                )
                 style = Style(
                     WAYS[way],
                     together=how.get("same_colors", False),

@@ -1,5 +1,6 @@
 """What each part of a network makes of an image, as maps; the forward pass stays as it is."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -98,6 +99,7 @@ def look(
     resolution: int | None = None,
     changes: Changes = NO_CHANGES,
     progress: Progress | None = None,
+    most_bytes: float = math.inf,
 ) -> Look:
     """Look inside a model while it estimates depth, one image at a time.
 
@@ -111,12 +113,14 @@ def look(
         resolution: as for `DepthModel.infer`.
         changes: experiments on the network.
         progress: called with (images done, images in all).
+        most_bytes: what the maps of all images may take of the CPU's memory.
 
     Returns:
         Maps of all images, and depth that is the same bit for bit as without looking.
 
     Raises:
-        ValueError: the model has no such block, head or stage, or the point is outside.
+        ValueError: the model has no such block, head or stage, the point is outside, or the
+            maps would take too much memory.
     """
     if view.what not in WHATS:
         raise ValueError(f"There is no view {view.what!r}; choose one of {', '.join(WHATS)}.")
@@ -131,6 +135,7 @@ def look(
         if view.what == "depth":
             maps = [StageMap("depth", nearness(depth).unsqueeze(1), "near is high")]
         if not found:  # room for all, so that no frame is ever held twice
+            _check_room(maps, len(images), most_bytes)
             found = [
                 m._replace(values=m.values.new_empty(len(images), *m.values.shape[1:]))
                 for m in maps
@@ -143,6 +148,16 @@ def look(
     if not found:
         raise ValueError("There are no images to look at; at least one was expected.")
     return Look(found, _join(depths))
+
+
+def _check_room(maps: Sequence[StageMap], images: int, most: float) -> None:
+    needed = images * sum(m.values.nbytes for m in maps)
+    if needed > most:
+        raise ValueError(
+            f"The maps of {images} images would take {needed / 1e9:.1f} GB of memory, but only "
+            f"{most / 1e9:.1f} GB are there for them. Show fewer images at a time, or choose a "
+            "lower resolution."
+        )
 
 
 @contextmanager

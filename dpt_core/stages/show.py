@@ -112,7 +112,7 @@ def reduce(stage: StageMap, style: Style) -> Tensor:
     if style.how == "mean":
         return values.mean(dim=1)
     if style.how == "similarity":
-        return similarity(values, style.point)
+        return torch.cat([similarity(one, style.point) for one in values.split(1)])
     if not 0 <= style.channel < channels:
         raise ValueError(
             f"Channel {style.channel} was asked for, but {stage.label} has {channels} channels; "
@@ -198,9 +198,11 @@ def _show_pca(group: Sequence[StageMap], style: Style) -> list[Picture]:
     if group[0].values.shape[1] == 1:
         return [_show_scalar(stage, style) for stage in group]
     components = fit_components(_sample(group))
-    return [
-        Picture(s, _without_nan(s, to_rgb(s.values.nan_to_num(), components)), "") for s in group
-    ]
+    pictures = []
+    for stage in group:
+        rgb = [to_rgb(one.nan_to_num(), components) for one in stage.values.split(1)]
+        pictures.append(Picture(stage, _without_nan(stage, torch.cat(rgb)), ""))
+    return pictures
 
 
 # ---- regions
@@ -250,14 +252,16 @@ def _show_regions(group: Sequence[StageMap], style: Style) -> list[Picture]:
     palette = torch.tensor(PALETTE) / 255
     pictures = []
     for stage in group:
-        labels = nearest_centre(stage.values.nan_to_num().movedim(1, -1).flatten(0, 2), centres)
-        shape = (len(stage.values), *stage.values.shape[2:])
-        rgb = palette[labels].view(*shape, 3)
-        pictures.append(Picture(stage, _without_nan(stage, rgb), f"{len(centres)} regions"))
+        rgb = []
+        for one in stage.values:
+            labels = nearest_centre(one.nan_to_num().flatten(1).T, centres)
+            rgb.append(palette[labels].view(*one.shape[1:], 3))
+        whole = _without_nan(stage, torch.stack(rgb))
+        pictures.append(Picture(stage, whole, f"{len(centres)} regions"))
     return pictures
 
 
-# ---- both
+# ---- both: one image at a time, since a copy of the maps of all can be large
 
 
 def _groups(maps: Sequence[StageMap], style: Style) -> list[list[StageMap]]:
@@ -277,7 +281,12 @@ def _sample(group: Sequence[StageMap]) -> Tensor:
     """N×C cells of all images and maps of a group, at most `SAMPLES`, none with NaN."""
     total = sum(s.values.numel() // s.values.shape[1] for s in group)
     step = -(-total // SAMPLES)
-    cells = torch.cat([s.values.movedim(1, -1).flatten(0, 2)[::step] for s in group])
+    parts = []
+    for stage in group:
+        images = stage.values.flatten(2)
+        chosen = torch.arange(0, len(images) * images.shape[2], step)
+        parts.append(images[chosen // images.shape[2], :, chosen % images.shape[2]])
+    cells = torch.cat(parts)
     return cells[~cells[:, 0].isnan()]
 
 

@@ -109,6 +109,12 @@ def test_maps_come_frame_by_frame_and_in_the_size_asked_for(hosted, visualize):
     assert len(blended[0, ..., 0].unique()) > 100
 
 
+def test_too_many_images_for_the_memory_are_refused(host, visualize, monkeypatch):
+    monkeypatch.setattr(host.pack.nodes.host, "free_cpu_memory", lambda: 1000)
+    with pytest.raises(ValueError, match="Show fewer images at a time"):
+        visualize("stages")
+
+
 def test_maps_of_several_sizes_take_the_finest(visualize):
     _, maps, _ = visualize("reassembled maps").result
     assert maps.shape == (8, 20, 28, 3)  # ×4 of the 5×7 patches

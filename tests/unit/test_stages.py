@@ -378,6 +378,16 @@ class TestErrors:
             look(model, images, view)
         assert not any(m._forward_hooks for m in model.net.modules())
 
+    def test_maps_without_room_are_refused_before_they_are_taken(self, images: Tensor):
+        model = make_model("dinov2")
+        view, done = View("stages"), []
+        needed = sum(stage.values.nbytes for stage in look(model, images, view).maps)
+        look(model, images, view, most_bytes=needed)
+        with pytest.raises(ValueError, match=r"maps of 2 images would take 0\.0 GB of memory"):
+            look(model, images, view, most_bytes=needed - 1, progress=lambda *at: done.append(at))
+        assert not done
+        assert not any(m._forward_hooks for m in model.net.modules())
+
     def test_swin_has_no_cls_token(self, images: Tensor):
         with pytest.raises(ValueError, match="Swin has no cls token"):
             look(make_model("swin1"), images, View("attention", source="cls"))
