@@ -7,8 +7,9 @@ Every pair runs in a process of its own, in turn, after one warm-up; peak memory
 are measured once more in a process of each one alone. A peer that is not installed is skipped
 with a word; the official code is looked for in the FOLDERs (checkouts of Depth-Anything-V2 and
 MiDaS, and an unpacked timm 0.6 for MiDaS). RESULTS.json is added to, so that the work can be done
-in parts; ``report.py`` makes the table and the plot from it. Weights are random and most of the
-depth is cut off at 0, so σ, by which results are compared, is small: trust the parity tests.
+in parts, and the rounds of another run count beside those of the first; ``report.py`` makes the
+table and the plot from it. Weights are random and most of the depth is cut off at 0, so σ, by
+which results are compared, is small: trust the parity tests.
 """
 
 import argparse

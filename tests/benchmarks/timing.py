@@ -75,9 +75,17 @@ def save(path: Path, results: dict[str, object]) -> None:
 
 
 def add(path: Path, case: str, peer: str, found: dict[str, Any]) -> None:
-    """Put one result into a file that may hold others: case → peer → result."""
+    """Put one result into a file that may hold others: case → peer → result.
+
+    Rounds of the same contest that it holds are counted in: runs at other times differ by more
+    than the rounds of one.
+    """
     results = json.loads(path.read_text()) if path.is_file() else {}
-    results.setdefault(case, {})[peer] = found
+    before = results.setdefault(case, {}).get(peer)
+    if before is not None:
+        times = {who: before["seconds"][who] + times for who, times in found["seconds"].items()}
+        found = {**found, "seconds": times, "ratio": ratio(times, peer, "ours")}
+    results[case][peer] = found
     path.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
 
 
