@@ -61,7 +61,7 @@ def plot(results: Results) -> str:
             width = ratio * SCALE
             marks.append(
                 f'<rect x="{LEFT}" y="{y}" width="{width:.1f}" height="{BAR - 3}" fill="{colour}"/>'
-                f'<text x="{LEFT + width + 5:.1f}" y="{y + BAR - 5}">{ratio:.2f}</text>'
+                f'<text x="{LEFT + max(width, SCALE) + 5:.1f}" y="{y + BAR - 5}">{ratio:.2f}</text>'
             )
             y += BAR
         y += GAP
