@@ -59,7 +59,7 @@ class DPT(nn.Module):
     def narrow(self, images: Tensor) -> Tensor:
         """The map that the head enlarges and finishes: B×first head channel×h×w.
 
-        Nested, so that no map outlives the step that reads it.
+        Nested, and the fusion empties the list, so that no map outlives the step that reads it.
         """
         maps = list(self.reassemble(self.imgencoder(images)))
         return self.head.spatial_upsampler(self.fusion(maps))

@@ -15,8 +15,8 @@ __all__ = ["Conv2d", "ConvTranspose2d", "GroupNorm", "LayerNorm", "Linear"]
 HAS_BOTH = platform.machine() in ("x86_64", "AMD64") and torch.backends.mkldnn.is_available()
 LEAST_TOKENS, LEAST_WIDTH = 512, 256  # below these the two are equally fast
 
-
-LEAST_CHANNELS, LEAST_PIXELS = (96, 128), 60 * 60  # a plain convolution is faster below these
+# In and out, and of the map: a plain convolution is faster below these.
+LEAST_CHANNELS, LEAST_PIXELS = (96, 128), 60 * 60
 
 
 class Linear(nn.Linear):

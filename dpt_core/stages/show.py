@@ -1,4 +1,7 @@
-"""Maps of many channels as pictures: colours of principal components, similarity, regions."""
+"""Maps of many channels as pictures: colours of principal components, similarity, regions.
+
+Images are drawn one at a time, since a copy of the maps of all can be large.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -261,7 +264,7 @@ def _show_regions(group: Sequence[StageMap], style: Style) -> list[Picture]:
     return pictures
 
 
-# ---- both: one image at a time, since a copy of the maps of all can be large
+# ---- both
 
 
 def _groups(maps: Sequence[StageMap], style: Style) -> list[list[StageMap]]:

@@ -33,6 +33,8 @@ def test_linear_runs_as_a_convolution_where_that_is_faster(monkeypatch: pytest.M
     monkeypatch.setattr(F, "conv2d", lambda *args: calls.append(1) or conv2d(*args))
     layer = default.Linear(256, 256)
     layer(torch.randn(1, 512, 256))
+    layer(torch.randn(1, 511, 256))
+    assert calls == [1]
     layer.bfloat16()(torch.randn(1, 512, 256).bfloat16())
     assert calls == [1, 1]
     layer(torch.randn(1, 511, 256).bfloat16())
