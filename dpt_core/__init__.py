@@ -11,17 +11,15 @@ masks = model.predict(embedding, points, labels)  # pixels (x, y) → N×3×H×W
 """
 
 from .capture import capture
+from .checkpoint.inspection import Inspection
 from .depth.config import DPTConfig, HybridConfig, ImageRule, SwinConfig, ViTConfig
-from .depth.inspection import Inspection
-from .depth.load import load
-from .depth.model import Depth, DepthModel
+from .depth_map import Depth
 from .errors import CheckpointError
-from .inspection import inspect
+from .estimate.model import DepthModel
+from .loading import inspect, load, load_sam
 from .sam.automatic import AutomaticMasks, MaskRules
 from .sam.by_depth import LayerPrompts, depth_mask, layer_prompts
 from .sam.config import SAMConfig
-from .sam.inspection import SAMInspection
-from .sam.load import load_sam
 from .sam.model import Masks, SamEmbedding, SamModel
 
 __version__ = "0.1.0"
@@ -35,11 +33,11 @@ __all__ = [
     "HybridConfig",
     "ImageRule",
     "Inspection",
+    "Inspection",
     "LayerPrompts",
     "MaskRules",
     "Masks",
     "SAMConfig",
-    "SAMInspection",
     "SamEmbedding",
     "SamModel",
     "SwinConfig",

@@ -3,18 +3,18 @@
 from comfy_api.latest import ComfyExtension, io  # pyright: ignore[reportMissingImports]
 
 from . import host, replacements
-from .align_depth import AlignDepth, RemovePlane
-from .depth_map import DepthMap
-from .estimate_depth import EstimateDepth
-from .estimate_detail import EstimateDetail
-from .geometry import DepthToGeometry, GeometryToDepth
-from .load_checkpoint import LoadCheckpoint
-from .render_depth import RenderDepth
-from .sam_depth import DepthMask, SegmentByDepth
-from .sam_everything import SegmentEverything
-from .sam_load import LoadSAM
-from .sam_segment import Segment
-from .visualize_stages import VisualizeStages
+from .depth.depth_map import DepthMap
+from .depth.estimate_depth import EstimateDepth
+from .depth.estimate_detail import EstimateDetail
+from .depth.render_depth import RenderDepth
+from .geometry.align_depth import AlignDepth, RemovePlane
+from .geometry.depth_to_geometry import DepthToGeometry, GeometryToDepth
+from .loaders.load_checkpoint import LoadCheckpoint
+from .loaders.load_sam import LoadSAM
+from .segmentation.by_depth import DepthMask, SegmentByDepth
+from .segmentation.segment import Segment
+from .segmentation.segment_everything import SegmentEverything
+from .stages.visualize_stages import VisualizeStages
 
 
 class DPTDepth(ComfyExtension):

@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor
 
 from . import host
-from .sam_pictures import encode_photo
+from .segmentation.draw_masks import encode_photo
 
 
 def editor_picture(image: Tensor) -> dict[str, Any]:

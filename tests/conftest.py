@@ -10,8 +10,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from dpt_core.checkpoint.family import Family
 from dpt_core.checkpoint.rules import expand, revert
 from dpt_core.depth.config import (
+    DepthHeadConfig,
     DPTConfig,
     EncoderConfig,
     HybridConfig,
@@ -20,8 +22,8 @@ from dpt_core.depth.config import (
     SwinConfig,
     ViTConfig,
 )
-from dpt_core.depth.families.family import Family, block_rows
-from dpt_core.depth.families.parts import (
+from dpt_core.depth.families.family import block_rows
+from dpt_core.depth.families.shared import (
     HALF,
     join_positions,
     merge_qkv,
@@ -29,7 +31,7 @@ from dpt_core.depth.families.parts import (
     split_positions,
     standardise,
 )
-from dpt_core.depth.net import DPT
+from dpt_core.depth.network import DPT
 
 torch.set_num_threads(1)  # the networks here are tiny: more threads cost more than they give
 
@@ -155,9 +157,8 @@ def tiny_config(family: Family) -> DPTConfig:
         encoder=encoder,
         reassembly=(a, b, c, d),
         features=8,
-        head_channels=(4, 6),
+        head=DepthHeadConfig((4, 6), sky="Depth Anything 3" in family.name),
         image=ImageRule(HALF, HALF, 42, 14, "cover", "bilinear", True),
-        sky_head="Depth Anything 3" in family.name,
     )
 
 

@@ -19,13 +19,14 @@ from PIL import Image
 from torch import Tensor
 
 from dpt_core import Depth
-from dpt_core.depth.detail import Detail, infer_detail
+from dpt_core.depth_map import valid_pixels, z_depth
+from dpt_core.estimate.detail import Detail, infer_detail
 from dpt_core.geometry.align import KnownPoint, align_to_points, remove_plane
 from dpt_core.geometry.camera import intrinsics_of_fov
-from dpt_core.geometry.surface import distances, normal_picture, normals, surface, valid_pixels
+from dpt_core.geometry.surface import normal_picture, normals, surface
 from dpt_core.render import COLORMAPS, Rendering, colorize, control_image, render
 from dpt_core.sam.by_depth import depth_mask, layer_prompts
-from dpt_core.stages.sheet import Tile, draw_sheet
+from dpt_core.stages.contact_sheet import Tile, draw_sheet
 
 from .train_demo.render import render as photograph
 from .train_demo.scene import Material, Scene
@@ -188,7 +189,7 @@ def main() -> None:
     )
 
     camera = intrinsics_of_fov(horizontal_fov(), width, height)
-    space = surface(distances(exact)[0], valid_pixels(exact, 0), camera)
+    space = surface(z_depth(exact)[0], valid_pixels(exact, 0), camera)
     shape = Tile("normals", "ControlNet's colours", normals_of(space.points, "controlnet"))
     aside = Tile("geometry", "seen from the left", from_the_left(space.points, photo))
     write("DPTDepthToGeometry", "Depth to Geometry", seen, raw, shape, aside)

@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 from ..errors import CheckpointError
-from .foreign import recognise
 from .read import StateFile
 from .rules import Rule, source_pattern
+from .unsupported import recognise
 
 
 class Signed(Protocol):

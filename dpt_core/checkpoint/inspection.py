@@ -1,23 +1,37 @@
-"""What a checkpoint is, known without building its model: what all kinds of models have of it."""
+"""What a checkpoint is, known without building its model."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from .known import KnownFile, find_known
+from .hints import Hint
+from .published import PublishedFile, find_published
 
-ConfigT = TypeVar("ConfigT")
+
+class ModelConfig(Protocol):
+    """A model's whole definition, which can say in a few words what it is."""
+
+    def describe_encoder(self) -> str:
+        """The encoder's size."""
+        ...
+
+    def describe_output(self) -> str:
+        """What the model gives, and the image size that it works at."""
+        ...
+
+
+ConfigT = TypeVar("ConfigT", bound=ModelConfig)
 
 
 @dataclass(frozen=True)
-class FileInspection(Generic[ConfigT]):
-    """What is built from a file.
+class Inspection(Generic[ConfigT]):
+    """What `load` or `load_sam` builds from a file.
 
     Attributes:
         path: the file.
         family: the model family's name, with its version and kind.
         layout: whose key names the file has.
-        config: the whole configuration.
+        config: every hyper-parameter.
         hints: answers to what the weights do not say, with their evidence.
         parameters: numbers in the network (what is unused in the file not counted).
         dtype: the number format of most of the file, ``"float32"``, ``"float16"``, …
@@ -29,38 +43,31 @@ class FileInspection(Generic[ConfigT]):
     family: str
     layout: str
     config: ConfigT
-    hints: tuple[Any, ...]
+    hints: tuple[Hint[Any], ...]
     parameters: int
     dtype: str
     bytes: int
     warnings: tuple[str, ...] = ()
 
     @property
-    def known(self) -> KnownFile | None:
-        """The published file that it is, byte for byte, with its licence, if it is a known one."""
-        return find_known(self.path)
+    def published(self) -> PublishedFile | None:
+        """The published file that it is, byte for byte, with its licence; None: not a known one."""
+        return find_published(self.path)
 
     def summary(self) -> str:
         """A few lines for a person: what it is, how large, and why it was taken for that."""
-        known = self.known
+        published = self.published
         lines = [
             f"{self.family}, {self.layout} keys",
-            f"{self.describe_encoder()}, {self.parameters / 1e6:.1f} M parameters, {self.dtype}",
-            f"gives {self.describe_result()}",
-            *([f"known file: {known.name}, {known.licence}"] if known else []),
-            *(f"{hint.name}: {_show(hint.value)} ({hint.evidence})" for hint in self.hints),
+            f"{self.config.describe_encoder()}, {self.parameters / 1e6:.1f} M parameters, "
+            f"{self.dtype}",
+            f"gives {self.config.describe_output()}",
+            *([f"published file: {published.name}, {published.licence}"] if published else []),
+            *(f"{hint.name}: {_format(hint.value)} ({hint.evidence})" for hint in self.hints),
             *(f"warning: {text}" for text in self.warnings),
         ]
         return "\n".join(lines)
 
-    def describe_encoder(self) -> str:
-        """The encoder's size in a few words."""
-        raise NotImplementedError
 
-    def describe_result(self) -> str:
-        """What the model makes, and of which size of image."""
-        raise NotImplementedError
-
-
-def _show(value: Any) -> str:
+def _format(value: Any) -> str:
     return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from ..errors import CheckpointError, cut_off
-from .known import KNOWN
+from .published import PUBLISHED
 from .shapes import format_shape
 
 # Where training scripts put the weights when they save more than the weights.
@@ -201,7 +201,7 @@ def _refused(path: Path, reason: str) -> CheckpointError:
 
 def _incomplete(path: Path, size: int) -> CheckpointError:
     """The error for a damaged file; the sizes of published ones tell whether it is cut off."""
-    published = next((known.size for known in KNOWN if known.name == path.name), 0)
+    published = next((known.size for known in PUBLISHED if known.name == path.name), 0)
     if size < published:
         return cut_off(path.name, size, published)
     return CheckpointError(

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Kind = Literal["inverse", "metres", "distance"]
+from ..depth_map import Kind
+
 Four = tuple[int, int, int, int]
 
 
@@ -152,6 +153,9 @@ class ReassembleConfig:
     resampled: bool
 
 
+Fit = Literal["cover", "closest", "longest", "square", "stretch"]
+
+
 @dataclass(frozen=True)
 class ImageRule:
     """How a model wants its images, and how its depth returns to their size.
@@ -173,52 +177,92 @@ class ImageRule:
     std: tuple[float, float, float]
     side: int
     multiple: int
-    fit: Literal["cover", "closest", "longest", "square", "stretch"]
+    fit: Fit
     depth_resampling: Literal["bilinear", "bicubic"]
     depth_corners: bool
     shrink: Literal["bicubic", "area"] = "bicubic"
 
-    def stretched(self) -> "ImageRule":
-        """The rule that stretches every image to a square of the same side."""
-        return self if self.fit == "square" else replace(self, fit="stretch")
+    def with_fit(self, fit: Fit | None) -> "ImageRule":
+        """The same rule with another fit; None, or a model of squares alone, changes nothing."""
+        return self if fit is None or self.fit == "square" else replace(self, fit=fit)
+
+
+@dataclass(frozen=True)
+class DepthHeadConfig:
+    """One depth map from the finest fused map.
+
+    Attributes:
+        channels: of its two hidden maps.
+        kind: what its numbers are: ``"inverse"``, ``"depth"`` or ``"metres"``.
+        activation: the last one: ``"relu"``, ``"sigmoid"`` (times `max_depth`) or ``"exp"``.
+        max_depth: metres at the far end of a sigmoid.
+        metres_per_focal: what depth without a unit is multiplied by, beside the focal length in
+            pixels, to be in metres; None: it never is.
+        sky: a second map tells the sky apart.
+    """
+
+    channels: tuple[int, int]
+    kind: Kind = "inverse"
+    activation: Literal["relu", "sigmoid", "exp"] = "relu"
+    max_depth: float | None = None
+    metres_per_focal: float | None = None
+    sky: bool = False
+
+    def describe(self) -> str:
+        """What the depth is, in a few words."""
+        if self.kind == "metres":
+            return f"metres, up to {self.max_depth:g}"
+        if self.kind == "depth":
+            return "metres with a known field of view" if self.metres_per_focal else "depth"
+        return "inverse depth (relative)"
+
+
+HeadConfig = DepthHeadConfig  # what heads there are, as EncoderConfig says of encoders
 
 
 @dataclass(frozen=True)
 class DPTConfig:
-    """One depth model (arXiv:2103.13413).
+    """One DPT model (arXiv:2103.13413).
 
     Attributes:
         family: the field's name of the model family.
         encoder: the image encoder.
         reassembly: the four reassembly stages, finest first.
         features: channels of the fusion blocks.
-        head_channels: channels of the head's two hidden maps.
-        activation: of the head: ``"relu"`` (inverse depth), ``"sigmoid"`` (times
-            `max_depth` metres) or ``"exp"`` (distance).
-        max_depth: metres at the far end of a metric model with a sigmoid.
-        metres_per_focal: of a metric model whose result is to be multiplied by the focal
-            length in pixels and this number.
-        sky_head: a second head tells the sky.
+        head: what the fused maps become, with its kind and unit.
         image: the image rule.
+        images_together: images that the network looks at as one: a window of frames or a set of
+            views; a batch is never cut within them.
     """
 
     family: str
     encoder: EncoderConfig
     reassembly: tuple[ReassembleConfig, ReassembleConfig, ReassembleConfig, ReassembleConfig]
     features: int
-    head_channels: tuple[int, int]
+    head: HeadConfig
     image: ImageRule
-    activation: Literal["relu", "sigmoid", "exp"] = "relu"
-    max_depth: float | None = None
-    metres_per_focal: float | None = None
-    sky_head: bool = False
+    images_together: int = 1
 
     @property
     def kind(self) -> Kind:
-        """``"inverse"`` (larger is nearer, no unit), ``"metres"``, or ``"distance"``.
+        """What the depth is: ``"inverse"``, ``"depth"`` or ``"metres"``."""
+        return self.head.kind
 
-        A distance is larger farther away and has no unit; with a known field of view a
-        metric model of that kind gives metres.
-        """
-        kinds: dict[str, Kind] = {"relu": "inverse", "sigmoid": "metres", "exp": "distance"}
-        return kinds[self.activation]
+    @property
+    def max_depth(self) -> float | None:
+        """Metres at the far end of a metric model; None for others."""
+        return self.head.max_depth
+
+    def describe_encoder(self) -> str:
+        """The encoder's size in a few words."""
+        depths = self.encoder.stage_depths
+        stages = " + ".join(map(str, depths))
+        blocks = f"{sum(depths)} blocks ({stages}), width {self.encoder.width}"
+        if isinstance(self.encoder, SwinConfig):
+            return f"{blocks}, window {self.encoder.window}"
+        return blocks
+
+    def describe_output(self) -> str:
+        """The depth's unit, and the size of image that the network works with."""
+        shape = "a square of" if self.image.fit == "square" else "sides around"
+        return f"{self.head.describe()}, from {shape} {self.image.side} pixels"

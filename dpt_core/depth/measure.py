@@ -5,16 +5,9 @@ from typing import Literal, NamedTuple
 
 from ..checkpoint.shapes import Shapes
 from ..errors import CheckpointError
-from .config import (
-    EncoderConfig,
-    Four,
-    HybridConfig,
-    ReassembleConfig,
-    SwinConfig,
-    ViTConfig,
-)
-from .decoder import SCALES
+from .config import EncoderConfig, Four, HybridConfig, ReassembleConfig, SwinConfig, ViTConfig
 from .encoders.hybrid import GROUPS
+from .reassemble import SCALES
 
 HEAD_WIDTH = 64  # channels of an attention head in every ViT but BEiT
 

@@ -5,12 +5,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..depth.model import Depth
-from ..render.normalise import check_frames, nearness
-from .line import Line, fit, fit_robust
-from .surface import valid_pixels
+from ..depth_map import Depth, check_frames, check_mask, disparity, valid_pixels
+from .scale_shift import ScaleShift, fit, fit_robust
 
-FARTHEST = 1e-6  # of the nearest nearness: what lies behind infinity is put there
+FARTHEST = 1e-6  # of the nearest disparity: what lies behind infinity is put there
 PLANE_TRIES = 256
 ON_PLANE = 2.5 * 1.4826  # standard deviations, estimated from the median residual
 SAMPLES = 20_000  # pixels of a frame that planes are fitted to
@@ -24,8 +22,8 @@ class KnownPoint(NamedTuple):
     metres: float
 
 
-def to_metres(depth: Depth, lines: list[Line]) -> Depth:
-    """1/z = scale·nearness + shift of each frame, as metres.
+def to_metres(depth: Depth, lines: list[ScaleShift]) -> Depth:
+    """1/z = scale·disparity + shift of each frame, as metres.
 
     Where that would be behind infinity the pixel is put very far away.
 
@@ -191,34 +189,18 @@ def remove_plane(depth: Depth, mask: Tensor | None = None) -> Flattened:
     return Flattened(depth._replace(values=values, kind="inverse"), on_plane)
 
 
-def check_mask(mask: Tensor, depth: Depth) -> Tensor:
-    """B×H×W bool of a mask for this depth.
-
-    Raises:
-        ValueError: another size or number of frames.
-    """
-    count, *size = depth.values.shape
-    if list(mask.shape[-2:]) != size or mask.ndim != 3 or len(mask) not in (1, count):
-        found, wanted = ("×".join(map(str, shape)) for shape in (mask.shape, depth.values.shape))
-        raise ValueError(
-            f"The mask is {found} (frames × height × width) and the depth {wanted}; they must "
-            "have the same size, and the mask one frame or as many."
-        )
-    return (mask.cpu() > 0.5).expand(count, *size)
-
-
 def _frame(depth: Depth, number: int) -> Tensor:
     """Nearness of one frame, H×W float32."""
-    return nearness(depth._replace(values=depth.values[number].float()))
+    return disparity(depth.frame(number))[0]
 
 
-def _scale_only(x: Tensor, y: Tensor) -> Line:
+def _scale_only(x: Tensor, y: Tensor) -> ScaleShift:
     if not x > 0:
         raise ValueError(
             f"The raw depth there is {float(x):g}, which no scale takes to a distance. Choose a "
             "nearer point, or give two."
         )
-    return Line(float(y / x), 0.0)
+    return ScaleShift(float(y / x), 0.0)
 
 
 def _fit_plane(grid: Tensor, values: Tensor) -> tuple[Tensor, float]:

@@ -9,9 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..depth.model import Depth
-from ..depth.sky import IS_SKY
-from ..render.normalise import check_frames, check_near_far, extremes
 from .camera import rays
 
 SIMILAR = 3.0  # a jump this many times the other neighbour's leads to another surface
@@ -29,59 +26,6 @@ class Surface(NamedTuple):
     distance: Tensor
     points: Tensor
     valid: Tensor
-
-
-def distances(depth: Depth, near: float | None = None, far: float | None = None) -> Tensor:
-    """z of every pixel in memory of its own, B×H×W float32, larger is farther.
-
-    Args:
-        depth: raw depth of any kind.
-        near, far: where a relative model's nearest and farthest valid point of the batch are.
-            In between, inverse depth is linear. Not used with other kinds, whose shape is known.
-
-    Raises:
-        ValueError: no frame; inverse depth without near and far, or not 0 < near < far; inverse
-            depth that is nowhere valid or the same everywhere.
-    """
-    check_frames(depth)
-    if depth.kind != "inverse":
-        return depth.values.to(torch.float32, copy=True)
-    if near is None or far is None:
-        raise ValueError(
-            "This depth is relative inverse depth, which has no distances. Give near and far, or "
-            "use Align Depth or a metric checkpoint."
-        )
-    check_near_far(near, far)
-    ends = [
-        extremes(known)
-        for number in range(len(depth.values))
-        if (known := depth.values[number][valid_pixels(depth, number)].float()).numel()
-    ]
-    if not ends:
-        raise ValueError(
-            "There is no valid depth in it: all is NaN, infinite, sky or marked invalid. Check the "
-            "image and the checkpoint that made it."
-        )
-    low, high = min(end[0] for end in ends), max(end[1] for end in ends)
-    if not low < high:
-        raise ValueError(
-            "The depth is the same everywhere, so it has no shape. Check the image and the "
-            "checkpoint that made it."
-        )
-    share = (depth.values.float() - low) / (high - low)
-    return share.mul_(1 / near - 1 / far).add_(1 / far).clamp_(min=1 / far).reciprocal_()
-
-
-def valid_pixels(depth: Depth, number: int) -> Tensor:
-    """Where a frame has depth: marked valid, no sky, and a finite number. H×W bool."""
-    valid = torch.isfinite(depth.values[number])
-    if depth.kind != "inverse":
-        valid &= depth.values[number] > 0
-    if depth.valid is not None:
-        valid &= depth.valid[number]
-    if depth.sky is not None:
-        valid &= depth.sky[number] < IS_SKY
-    return valid
 
 
 def surface(distance: Tensor, valid: Tensor, intrinsics: Tensor) -> Surface:

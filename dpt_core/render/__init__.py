@@ -1,7 +1,7 @@
 """Raw depth to pictures. Rendering is the last step: raw values stay as they are."""
 
 from .colormaps import COLORMAPS, colorize
-from .normalise import control_image, nearness, normalise
+from .normalise import control_image, normalise
 from .picture import EachImage, Fixed, Frame, Range, Rendering, Steady, Style, WholeBatch, render
 from .sizes import Target, pixel_perfect, to_multiple, to_short_side
 
@@ -18,7 +18,6 @@ __all__ = [
     "WholeBatch",
     "colorize",
     "control_image",
-    "nearness",
     "normalise",
     "pixel_perfect",
     "render",

@@ -8,23 +8,23 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from ..depth.config import Kind
-from ..depth.model import Depth
-from .normalise import (
-    Limits,
+from ..depth_map import (
+    Depth,
+    Kind,
     check_frames,
     check_near_far,
-    distance,
-    extremes,
-    nearness,
-    stretch,
+    disparity,
+    meant_pixels,
+    valid_pixels,
+    z_between,
 )
+from .normalise import Limits, extremes, stretch
 from .sizes import Target, resize, resize_valid
 from .video import sample, steady_limits
 
 RAW_WHITE = 255.0  # FLUX.1-Depth's encoder sees raw / 127.5 − 1, and an IMAGE's x is 2·x − 1 to it
 MOST_SAMPLES = 4_000_000  # values that percentiles of a batch are taken from
-FAINTEST = 1e-4  # of the nearest: a metric video's aligned nearness may reach below 0
+FAINTEST = 1e-4  # of the nearest: a metric video's aligned disparity may reach below 0
 
 Style = Literal["near", "far", "metres", "raw"]
 
@@ -68,7 +68,7 @@ class Rendering:
     """How raw depth becomes a picture.
 
     Attributes:
-        style: ``"near"``: nearness (inverse depth), stretched: near is white, what depth
+        style: ``"near"``: disparity (inverse depth), stretched: near is white, what depth
             ControlNets were trained on. ``"far"``: distance, stretched linearly: far is white.
             ``"metres"``: distance in metres as it is, not stretched. ``"raw"``: a relative
             model's inverse depth over 255, not stretched: FLUX.1-Depth.
@@ -194,7 +194,7 @@ def render(
 
 @dataclass
 class _Frames:
-    """The nearness of each frame at the target's size, made when it is asked for."""
+    """The disparity of each frame at the target's size, made when it is asked for."""
 
     depth: Depth
     target: Target | None
@@ -205,20 +205,14 @@ class _Frames:
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor | None]:
         """H×W float32 and, where not all of it is valid, H×W bool; the rest as the farthest."""
-        one = self.depth._replace(values=self.depth.values[number].float())
-        values = nearness(one)
-        valid = None if self.depth.valid is None else self.depth.valid[number]
-        if valid is not None and valid.all():
-            valid = None
-        # A sum is finite exactly when all of its values are, and needs no second frame.
-        if not torch.isfinite(
-            (values if valid is None else values[valid]).sum(dtype=torch.float64)
-        ):
+        values = disparity(self.depth.frame(number))[0]
+        meant, valid = meant_pixels(self.depth, number), valid_pixels(self.depth, number)
+        if not torch.isfinite(values[meant]).all():
             raise ValueError(
                 f"The depth of image {number} (counted from 0) has NaN or infinite values. If a "
                 "model made it, set precision to float32 in Load DPT Checkpoint."
             )
-        if valid is None:
+        if valid.all():
             return values if self.target is None else resize(values, self.target), None
         if self.target is not None:
             values, valid = resize_valid(values, valid, self.target)
@@ -302,7 +296,7 @@ def _finish(values: Tensor, limits: Limits, settings: Rendering, kind: Kind) -> 
             near, far = 1 / limits.high, 1 / max(limits.low, FAINTEST * limits.high)
         assert near is not None
         assert far is not None
-        grey = distance(grey, near, far)
+        grey = z_between(grey, near, far)
         if settings.style == "metres":
             return grey
         grey = ((grey - near) / (far - near)).clamp_(0, 1) if far > near else grey.zero_()
@@ -315,5 +309,5 @@ def _describe(depth: Depth) -> str:
     return {
         "inverse": "relative inverse depth",
         "metres": "in metres",
-        "distance": "a distance without a unit",
+        "depth": "depth without a unit",
     }[depth.kind]

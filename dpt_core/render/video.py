@@ -2,7 +2,7 @@
 
 A relative model gives each frame of a video its own scale and shift, and a near object that
 enters changes the minimum and maximum; both flicker when frames are stretched one by one.
-Here each frame's nearness is first brought to its predecessor's by a robust scale and shift,
+Here each frame's disparity is first brought to its predecessor's by a robust scale and shift,
 and the limits are then those of the frames around it, earlier and later ones alike.
 """
 
@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..geometry.line import Line, fit_robust
+from ..geometry.scale_shift import ScaleShift, fit_robust
 from .normalise import Limits
 
 SAMPLES = 16_384  # pixels of a frame that are compared with the next frame's
@@ -29,22 +29,24 @@ def sample(values: Tensor) -> Tensor:
     return values[step // 2 :: step, step // 2 :: step].reshape(-1)
 
 
-def align_frames(samples: list[Tensor]) -> tuple[list[Line], list[Shot]]:
+def align_frames(samples: list[Tensor]) -> tuple[list[ScaleShift], list[Shot]]:
     """What brings each frame to the first one of its shot, and the shots.
 
     Args:
-        samples: of each frame, the nearness at the same pixels; NaN where there is none.
+        samples: of each frame, the disparity at the same pixels; NaN where there is none.
     """
-    lines = [Line(1.0, 0.0)]
+    lines = [ScaleShift(1.0, 0.0)]
     starts = [0]
     for frame in range(1, len(samples)):
         step = _step(samples[frame], samples[frame - 1])
         if step is None:
             starts.append(frame)
-            lines.append(Line(1.0, 0.0))
+            lines.append(ScaleShift(1.0, 0.0))
         else:
             before = lines[-1]
-            lines.append(Line(before.scale * step.scale, before.scale * step.shift + before.shift))
+            lines.append(
+                ScaleShift(before.scale * step.scale, before.scale * step.shift + before.shift)
+            )
     return lines, list(zip(starts, [*starts[1:], len(samples)], strict=True))
 
 
@@ -55,7 +57,7 @@ def steady_limits(
 
     Args:
         samples: as for `align_frames`.
-        ends: lowest and highest nearness of each frame.
+        ends: lowest and highest disparity of each frame.
         window: frames before and after that the limits depend on; they change slowly over
             about that many frames, and nothing is cut off.
 
@@ -76,11 +78,11 @@ def steady_limits(
     return limits
 
 
-def _zip(lines: list[Line], ends: list[tuple[float, float]], start: int):
+def _zip(lines: list[ScaleShift], ends: list[tuple[float, float]], start: int):
     return zip(lines, ends[start : start + len(lines)], strict=True)
 
 
-def _step(frame: Tensor, before: Tensor) -> Line | None:
+def _step(frame: Tensor, before: Tensor) -> ScaleShift | None:
     """What brings a frame to the one before it, or None if that one shows another scene."""
     both = frame.isfinite() & before.isfinite()
     x, y = frame[both], before[both]

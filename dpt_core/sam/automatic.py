@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .boxes import box_areas, mask_boxes, suppress, touches_crop
-from .images import Size, to_image
+from .boxes import box_areas, mask_boxes, non_maximum_suppression, touches_crop
+from .connected_components import fill_holes, remove_islands
+from .preprocessing import Size, to_image
 from .prompts import make_prompts
-from .regions import fill_holes, remove_islands
 
 if TYPE_CHECKING:
     from .model import SamModel
@@ -121,11 +121,15 @@ def find_masks(
         grid = point_grid(_points_per_side(layer, rules))
         points = grid * torch.tensor([x1 - x0, y1 - y0], dtype=torch.float64)
         found = _find_in_crop(model, image[:, y0:y1, x0:x1], points, crop, size, rules, done)
-        parts.append(found.select(suppress(found.boxes, found.iou, rules.box_nms_thresh)))
+        parts.append(
+            found.select(non_maximum_suppression(found.boxes, found.iou, rules.box_nms_thresh))
+        )
     found = _join(parts)
     if len(crops) > 1:
         small_first = 1 / box_areas(found.crops)
-        found = found.select(suppress(found.boxes, small_first, rules.crop_nms_thresh))
+        found = found.select(
+            non_maximum_suppression(found.boxes, small_first, rules.crop_nms_thresh)
+        )
     if rules.min_mask_region_area > 0:
         found = _tidy(found, size, rules)
     return AutomaticMasks(_unpack(found.packed, size), *found[1:])
@@ -229,7 +233,7 @@ def _tidy(found: _Found, size: Size, rules: MaskRules) -> _Found:
         untouched.append(float(not (had_holes or had_islands)))
     threshold = max(rules.box_nms_thresh, rules.crop_nms_thresh)
     found = found._replace(packed=packed, boxes=boxes)
-    return found.select(suppress(boxes, torch.tensor(untouched), threshold))
+    return found.select(non_maximum_suppression(boxes, torch.tensor(untouched), threshold))
 
 
 def _pack(masks: Tensor, crop: Crop, size: Size) -> Tensor:

@@ -17,7 +17,7 @@ def box_areas(boxes: Tensor) -> Tensor:
     return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
 
 
-def suppress(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
+def non_maximum_suppression(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
     """Non-maximum suppression: indices of the boxes to keep, by falling score.
 
     A box goes when its intersection over union with a better one that stays is above

@@ -9,10 +9,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..depth.model import Depth
-from ..render import nearness
-from ..render.normalise import check_frames
-from .regions import label_regions
+from ..depth_map import Depth, check_frames, disparity, valid_pixels
+from .connected_components import label_regions
 
 Unit = Literal["percentile", "metres"]
 
@@ -75,8 +73,8 @@ def depth_mask(
     if unit == "percentile" and not (near >= 0 and far <= 100):
         raise ValueError(f"near is {near:g} and far {far:g}; percentiles are from 0 to 100.")
     check_frames(depth)
-    valid = _valid(depth)
-    places = depth.values.float() if unit == "metres" else _percentiles(-nearness(depth), valid)
+    valid = _all_valid(depth)
+    places = depth.values.float() if unit == "metres" else _percentiles(-disparity(depth), valid)
     beyond = torch.maximum(near - places, places - far).clamp(min=0)
     mask = (1 - beyond / soft).clamp(min=0) if soft > 0 else (beyond == 0).float()
     return torch.where(valid, mask, 0.0)
@@ -85,7 +83,7 @@ def depth_mask(
 def layer_prompts(depth: Depth, layers: int = 3, least_area: float = 0.005) -> list[LayerPrompts]:
     """Prompts for the objects of each layer of depth.
 
-    Each image is cut into `layers` ranges of nearness with the least variance within them,
+    Each image is cut into `layers` ranges of disparity with the least variance within them,
     and each range into its connected regions; a region gives a box and a point. SAM then
     finds the exact boundaries, so this works on a small version of the depth.
 
@@ -104,7 +102,7 @@ def layer_prompts(depth: Depth, layers: int = 3, least_area: float = 0.005) -> l
     if not 2 <= layers <= 16:
         raise ValueError(f"layers is {layers}; it must be from 2 to 16.")
     check_frames(depth)
-    near, valid = nearness(depth), _valid(depth)
+    near, valid = disparity(depth), _all_valid(depth)
     return [_image_prompts(*image, layers, least_area) for image in zip(near, valid, strict=True)]
 
 
@@ -142,9 +140,8 @@ def _image_prompts(near: Tensor, valid: Tensor, layers: int, least_area: float) 
     )
 
 
-def _valid(depth: Depth) -> Tensor:
-    finite = torch.isfinite(depth.values)
-    return finite if depth.valid is None else finite & depth.valid
+def _all_valid(depth: Depth) -> Tensor:
+    return torch.stack([valid_pixels(depth, number) for number in range(len(depth.values))])
 
 
 def _percentiles(values: Tensor, valid: Tensor) -> Tensor:

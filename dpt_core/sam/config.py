@@ -91,3 +91,13 @@ class SAMConfig:
     def low_res(self) -> int:
         """Side of the low-resolution masks in pixels."""
         return 4 * self.encoder.grid
+
+    def describe_encoder(self) -> str:
+        """The encoder's size in a few words; each stage ends with a block of global attention."""
+        encoder = self.encoder
+        stages = " + ".join(str(depth + 1) for depth in encoder.stages)
+        return f"{encoder.blocks} blocks ({stages}), width {encoder.width}, window {encoder.window}"
+
+    def describe_output(self) -> str:
+        """Masks, and the size of image that the network works with."""
+        return f"masks, from a longest side of {self.encoder.side} pixels"

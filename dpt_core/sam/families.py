@@ -1,12 +1,17 @@
 """One table per key layout: how it is recognised and renamed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 
 from torch import Tensor
 
+from ..checkpoint.context import FileContext
+from ..checkpoint.family import Family, Plan
+from ..checkpoint.hints import Overrides
 from ..checkpoint.rules import Row, Rule, count_blocks
 from ..errors import CheckpointError
+from .measure import fit_positions, measure
+from .network import SAM
 
 WB = "{weight,bias}"
 NAME = "Segment Anything (SAM)"
@@ -23,25 +28,6 @@ LAYER = "mask_decoder.transformer.layers.{layer}"
 QKVO = "{q_proj,k_proj,v_proj,out_proj}"
 
 
-@dataclass(frozen=True)
-class Family:
-    """A key layout of Segment Anything.
-
-    Attributes:
-        name: for people.
-        layout: whose names the keys have, for people.
-        signature: keys that are all there in this layout and not in any other.
-        blocks: the name of the encoder's blocks in the file, with ``{index}`` in it.
-        rules: the renaming table.
-    """
-
-    name: str
-    layout: str
-    signature: tuple[str, ...]
-    blocks: str
-    rules: Sequence[Rule]
-
-
 def per_channel(values: Tensor) -> Tensor:
     """C → C×1×1, which broadcasts over maps."""
     return values.reshape(-1, 1, 1)
@@ -52,7 +38,9 @@ def as_map(embed: Tensor) -> Tensor:
     return embed.reshape(1, -1, 1, 1)
 
 
-def find_rows(tensors: Mapping[str, Tensor], family: Family, file: str) -> list[Row]:
+def plan(
+    blocks: str, tensors: Mapping[str, Tensor], context: FileContext, _overrides: Overrides
+) -> Plan:
     """Where the encoder's blocks go, and the decoder's layers and mask tokens.
 
     The encoder ends with a block of global attention; so are all whose table of relative
@@ -61,9 +49,10 @@ def find_rows(tensors: Mapping[str, Tensor], family: Family, file: str) -> list[
     Raises:
         CheckpointError: a block is missing, or global blocks cannot be told from windowed.
     """
-    pattern = family.blocks.replace(".", r"\.").format(index=r"(\d+)") + r"\."
+    file = context.file
+    pattern = blocks.replace(".", r"\.").format(index=r"(\d+)") + r"\."
     count = count_blocks(tensors, pattern, file)
-    tables = [f"{family.blocks.format(index=i)}.attn.rel_pos_h" for i in range(count)]
+    tables = [f"{blocks.format(index=i)}.attn.rel_pos_h" for i in range(count)]
     missing = next((name for name in tables if name not in tensors), None)
     if missing is not None:
         raise CheckpointError(
@@ -85,7 +74,7 @@ def find_rows(tensors: Mapping[str, Tensor], family: Family, file: str) -> list[
     masks = count_blocks(tensors, r"mask_decoder\.output_hypernetworks_mlps\.(\d+)\.", file)
     rows += [{"layer": i} for i in range(layers)]
     rows += [{"mask": i} for i in range(masks)]
-    return rows
+    return Plan(rows)
 
 
 def encoder_blocks(source: str, norm: str) -> tuple[Rule, ...]:
@@ -146,8 +135,24 @@ def mask_decoder(
     )
 
 
-OFFICIAL = Family(
-    name=NAME,
+def sam_family(
+    layout: str, signature: tuple[str, ...], blocks: str, rules: Sequence[Rule]
+) -> Family:
+    """A key layout of Segment Anything; `blocks` names the encoder's blocks, ``{index}`` in it."""
+    return Family(
+        name=NAME,
+        layout=layout,
+        signature=signature,
+        rules=rules,
+        plan=partial(plan, blocks),
+        configure=lambda shapes, _plan: measure(shapes),
+        build=SAM,
+        adapt=fit_positions,
+        exact=(GAUSSIAN,),  # rounded to half precision it would move every point
+    )
+
+
+OFFICIAL = sam_family(
     layout="official",
     signature=(
         "image_encoder.pos_embed",
@@ -180,8 +185,7 @@ OFFICIAL = Family(
     ),
 )
 
-TRANSFORMERS = Family(
-    name=NAME,
+TRANSFORMERS = sam_family(
     layout="transformers",
     signature=(
         "vision_encoder.pos_embed",

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from ..layers import Ops
 from ..layers.mlp import MLP
+from ..layers.norm import LayerNorm2d
 from .config import ImageEncoderConfig
-from .norm import LayerNorm2d
 
 # Bytes of attention bias in memory at once; one head of 64×64 tokens in float32 needs as many.
 BIAS_BYTES = 64 * 2**20

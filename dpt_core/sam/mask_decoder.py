@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..layers import Ops
+from ..layers.norm import LayerNorm2d
 from .config import MaskDecoderConfig, SAMConfig
-from .norm import LayerNorm2d
 
 
 def relu_mlp(widths: Sequence[int], ops: Ops) -> nn.Sequential:

@@ -5,7 +5,6 @@ from torch import Tensor
 
 from ..checkpoint.shapes import Shapes
 from .config import ImageEncoderConfig, MaskDecoderConfig, SAMConfig
-from .families import BLOCK, DOWNSCALER
 
 DECODER_HEADS = 8  # in every published model; no weight tells it
 
@@ -17,8 +16,8 @@ def measure(shapes: Shapes) -> SAMConfig:
         CheckpointError: a weight is missing or has a shape that cannot be right.
     """
     width, *_ = shapes.of("image_encoder.neck.0.weight", 4)
-    first, *_ = shapes.of(f"{DOWNSCALER}.0.weight", 4)
-    second, *_ = shapes.of(f"{DOWNSCALER}.3.weight", 4)
+    first, *_ = shapes.of("prompt_encoder.mask_encoder.downscaler.0.weight", 4)
+    second, *_ = shapes.of("prompt_encoder.mask_encoder.downscaler.3.weight", 4)
     return SAMConfig(
         encoder=measure_encoder(shapes),
         width=width,
@@ -83,14 +82,15 @@ def measure_decoder(shapes: Shapes) -> MaskDecoderConfig:
     )
 
 
-def fit_positions(tensors: dict[str, Tensor], shapes: Shapes, config: ImageEncoderConfig) -> None:
+def fit_positions(tensors: dict[str, Tensor], shapes: Shapes, config: SAMConfig) -> None:
     """Resample the global blocks' relative positions to the grid, where they are of another.
 
     So are models made that work at another size than the one they come from. Linearly and
     in float32, once here and not at every use.
     """
-    length = 2 * config.grid - 1
-    for stage in range(len(config.stages)):
+    encoder = config.encoder
+    length = 2 * encoder.grid - 1
+    for stage in range(len(encoder.stages)):
         for axis in ("h", "w"):
             place = f"stages.{stage}.global_attn_block.attn.rel_pos_{axis}"
             name = f"image_encoder.{place}"
@@ -117,7 +117,7 @@ def _window(shapes: Shapes, stages: tuple[int, ...]) -> int:
     stage = next((i for i, depth in enumerate(stages) if depth), None)
     if stage is None:
         return 0
-    name = f"{BLOCK.format(place=f'stages.{stage}.window_attn_blocks.0')}.attn.rel_pos_h"
+    name = f"image_encoder.stages.{stage}.window_attn_blocks.0.attn.rel_pos_h"
     length, _ = shapes.of(name, 2)
     if length % 2 == 0:
         raise shapes.wrong(name, "an odd number of rows, 2·window − 1, was expected")

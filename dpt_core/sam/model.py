@@ -8,13 +8,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..depth.images import check_images
+from ..checkpoint.inspection import Inspection
+from ..images import check_images
 from .automatic import AutomaticMasks, MaskRules, count_batches, find_masks
 from .config import SAMConfig
-from .images import Size, to_image, to_network
-from .inspection import SAMInspection
 from .mask_decoder import LowResMasks
-from .net import SAM
+from .network import SAM
+from .preprocessing import Size, to_image, to_network
 from .prompt_encoder import Prompts
 from .prompts import make_prompts
 
@@ -76,7 +76,7 @@ class SamModel:
 
     config: SAMConfig
     net: SAM
-    inspection: SAMInspection
+    inspection: Inspection[SAMConfig]
     device: torch.device
     dtype: torch.dtype
 

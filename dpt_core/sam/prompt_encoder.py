@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from ..layers import Ops
+from ..layers.norm import LayerNorm2d
 from .config import SAMConfig
-from .norm import LayerNorm2d
 
 
 class CoordinateEncoder(nn.Module):

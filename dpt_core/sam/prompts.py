@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from .images import Size, resized_size
+from .preprocessing import Size, resized_size
 from .prompt_encoder import Prompts
 
 LABELS = (-1, 0, 1)

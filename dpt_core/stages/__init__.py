@@ -1,27 +1,27 @@
 """What each part of a depth model sees, as maps and pictures; the model is left as it is.
 
 >>> view = View("stages")
->>> found = look(model, images, view)             # maps and depth of one run
->>> pictures = show(found.maps, Style("pca"))     # as RGB
+>>> found = extract_features(model, images, view)             # maps and depth of one run
+>>> pictures = visualize(found.maps, MapStyle("pca"))     # as RGB
 """
 
-from .change import Changes, change
-from .look import WHATS, Look, StageMap, View, block_norms, look
-from .sam import look_at_sam
-from .show import HOWS, Picture, Style, show
+from .ablation import Ablation, ablate
+from .features import WHATS, FeatureMap, Features, View, block_norms, extract_features
+from .pictures import HOWS, MapStyle, Picture, visualize
+from .sam import extract_sam_features
 
 __all__ = [
     "HOWS",
     "WHATS",
-    "Changes",
-    "Look",
+    "Ablation",
+    "FeatureMap",
+    "Features",
+    "MapStyle",
     "Picture",
-    "StageMap",
-    "Style",
     "View",
+    "ablate",
     "block_norms",
-    "change",
-    "look",
-    "look_at_sam",
-    "show",
+    "extract_features",
+    "extract_sam_features",
+    "visualize",
 ]

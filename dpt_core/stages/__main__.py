@@ -9,13 +9,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..depth.load import load
+from ..cli.files import FileError, read_image
 from ..errors import CheckpointError
-from ..files import FileError, read_image
-from .look import View, look
-from .places import Point, list_blocks
-from .sheet import draw_sheet
-from .show import Style, show
+from ..loading import load
+from .blocks import Point, list_blocks
+from .contact_sheet import draw_sheet
+from .features import View, extract_features
+from .pictures import MapStyle, visualize
 from .tiles import depth_tile, map_tiles, photo_tile
 
 DESCRIPTION = """\
@@ -29,16 +29,16 @@ example:
 QUALITY = 75  # of the JPEG files
 
 
-def walk(blocks: int, point: Point) -> list[tuple[str, View, Style]]:
+def walk(blocks: int, point: Point) -> list[tuple[str, View, MapStyle]]:
     """The steps: a title, what to look at, and how."""
     middle = blocks // 2
-    colors = Style("pca")
+    colors = MapStyle("pca")
     return [
         ("1 patches", View("patches"), colors),
         ("2 positions", View("positions", point=point), colors),
-        ("3 attention", View("attention", middle, point=point), Style(colormap="inferno")),
+        ("3 attention", View("attention", middle, point=point), MapStyle(colormap="inferno")),
         ("4 stages", View("stages"), colors),
-        ("5 similarity", View("stages"), Style("similarity", point=point, colormap="inferno")),
+        ("5 similarity", View("stages"), MapStyle("similarity", point=point, colormap="inferno")),
         ("6 reassembled", View("reassembled"), colors),
         ("7 fused", View("fused"), colors),
         ("8 head", View("head"), colors),
@@ -90,8 +90,8 @@ def draw_walk(image: Tensor, arguments: argparse.Namespace) -> None:
     images = image.unsqueeze(0)
     point = (arguments.point[0], arguments.point[1])
     for title, view, style in walk(len(list_blocks(model.net)), point):
-        maps, depth = look(model, images, view, resolution=arguments.resolution)
-        (tiles,) = map_tiles(show(maps, style), style)
+        maps, depth = extract_features(model, images, view, resolution=arguments.resolution)
+        (tiles,) = map_tiles(visualize(maps, style), style)
         if len(tiles) == 1:
             tiles.insert(0, photo_tile(image, tiles))
         if view.what == "head":

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ..capture import capture
 from ..depth.encoders.swin import WindowAttention
 from ..layers.attention import Attention
-from .places import Point, cell_at, to_cpu
+from .blocks import Point, cell_at, to_cpu
 
 Source = Literal["point", "average", "cls"]
 Grid = tuple[int, int]

@@ -12,10 +12,11 @@ from PIL import Image
 from torch import Tensor
 
 from ..capture import capture
-from ..depth.model import Depth, DepthModel
+from ..depth_map import Depth
+from ..estimate.model import DepthModel
 from ..render import colorize, control_image
-from .look import patch_grid, token_parts
-from .show import rgb_of_scores
+from .features import patch_grid, token_parts
+from .pictures import rgb_of_scores
 
 CHANNELS = 64  # of a token, at most: what it says beyond these is little in trained models
 ITERATIONS = 4  # of the subspace iteration that finds them

@@ -6,19 +6,19 @@ import torch
 from torch import Tensor
 
 from ..capture import capture
-from ..depth.model import Progress
-from ..sam.images import resized_size
+from ..estimate.chunks import Progress
 from ..sam.model import SamModel
-from .look import StageMap, View
-from .places import block_number, to_cpu
+from ..sam.preprocessing import resized_size
+from .blocks import block_number, to_cpu
+from .features import FeatureMap, View
 
 ENCODER = "image_encoder"
 NECK = f"{ENCODER}.neck"
 
 
-def look_at_sam(
+def extract_sam_features(
     model: SamModel, images: Tensor, view: View, *, progress: Progress | None = None
-) -> list[StageMap]:
+) -> list[FeatureMap]:
     """Look inside the image encoder while it embeds images, one at a time.
 
     Args:
@@ -58,7 +58,7 @@ def look_at_sam(
             progress(number + 1, len(images))
     labels = modules.values() if modules else ["positions"]
     return [
-        StageMap(label, torch.cat(values))
+        FeatureMap(label, torch.cat(values))
         for label, values in zip(labels, zip(*found, strict=True), strict=True)
     ]
 

@@ -4,20 +4,21 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from ..depth.model import Depth, DepthModel
+from ..depth_map import Depth
+from ..estimate.model import DepthModel
 from ..render import colorize, control_image
-from .places import list_blocks
-from .sheet import Tile, draw_norms
-from .show import Picture, Style
+from .blocks import list_blocks
+from .contact_sheet import Tile, draw_norms
+from .pictures import MapStyle, Picture
 
 UNITS = {
     "inverse": "inverse depth, near is high",
     "metres": "metres, near is bright",
-    "distance": "distance, near is bright",
+    "depth": "depth, near is bright",
 }
 
 
-def map_tiles(pictures: Sequence[Picture], style: Style) -> list[list[Tile]]:
+def map_tiles(pictures: Sequence[Picture], style: MapStyle) -> list[list[Tile]]:
     """The maps of each image, shown in a style."""
     frames: list[list[Tile]] = [[] for _ in pictures[0].rgb]
     for stage, rgb, scale in pictures:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 import dpt_core
-from dpt_core.depth.edges import follow_edges
+from dpt_core.estimate.guided_filter import follow_edges
 from dpt_core.geometry.camera import intrinsics_of_fov
 from dpt_core.render import Target, control_image
 from dpt_core.render.sizes import resize
@@ -37,10 +37,9 @@ def estimate(host: Any, load: Any, tiny: str) -> Any:
 
 def test_stretch_shows_the_model_a_square(estimate, tiny, tmp_path):
     library = dpt_core.load(tmp_path / "models/dpt" / tiny)
-    rule = library.config.image.stretched()
-    square = replace(library, config=replace(library.config, image=rule))
-    expected = square.infer(photographs().movedim(-1, 1), 56)
-    assert square.preprocess(photographs().movedim(-1, 1), 56).shape[-2:] == (56, 56)
+    images = photographs().movedim(-1, 1)
+    expected = library.infer(images, 56, fit="stretch")
+    assert library.preprocess(images, 56, fit="stretch").shape[-2:] == (56, 56)
 
     depth, picture = estimate(aspect="stretch")
     assert depth.values.shape == (2, 45, 90)
@@ -98,7 +97,10 @@ def test_raw_depth_in_half_precision(estimate, flip):
 def test_detail_takes_a_field_of_view(host, load, tiny):
     """With one that needs it (Depth Anything 3 metric) depth becomes metres, with tiles too."""
     hosted = load(tiny).result[0]
-    config = replace(hosted.model.config, activation="exp", metres_per_focal=1 / 300)
+    head = replace(
+        hosted.model.config.head, kind="depth", activation="exp", metres_per_focal=1 / 300
+    )
+    config = replace(hosted.model.config, head=head)
     hosted = replace(hosted, model=replace(hosted.model, config=config))
     inputs = {"model": hosted, "image": photographs()}
     plain = host.run("DPTEstimateDepth", **inputs, **PLAIN, fov=60.0).result[0]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import dpt_core
-from dpt_core.depth.detail import Detail, infer_detail
+from dpt_core.estimate.detail import Detail, infer_detail
 from dpt_core.render import control_image
 
 DEFAULTS = {

@@ -83,7 +83,7 @@ def test_depth_anything_3_counts_in_pixels(host):
         "intrinsics": torch.tensor([[40.0, 0, 19.5], [0, 40, 14.5], [0, 0, 1]]).expand(1, 2, 3, 3),
     }
     depth = back(host, geometry, "no unit")
-    assert depth.kind == "distance"
+    assert depth.kind == "depth"
     wanted = torch.tensor([[1.0, 0, 0.5], [0, 40 / 30, 0.5], [0, 0, 1]])
     torch.testing.assert_close(depth.intrinsics, wanted.expand(2, 3, 3))
 

@@ -353,7 +353,7 @@ def test_comfyuis_layers_give_the_depth_of_ours(host, load, tiny, request, preci
     ours = estimate(host, load(tiny, precision=precision).result[0], photographs())[0].values
     request.getfixturevalue("comfyui_layers")
     (hosted,) = load(tiny, precision=precision).result
-    own = host.pack.dpt_core.layers.default.Conv2d
+    own = host.pack.dpt_core.layers.cpu.Conv2d
     assert not isinstance(hosted.model.net.reassemble.spatial_upx4.fuse_proj, own)
     theirs = estimate(host, hosted, photographs())[0].values
     assert (ours - theirs).abs().max() < most * ours.std()
@@ -374,7 +374,7 @@ def test_stops_within_an_image(host, load, tiny):
 
 def test_layers_suit_the_device(host, load, tiny, monkeypatch):
     (hosted,) = load(tiny).result
-    layers = host.pack.dpt_core.layers.default
+    layers = host.pack.dpt_core.layers.cpu
     assert isinstance(hosted.model.net.imgencoder.stages[0].blocks[0].attn.qkv, layers.Linear)
     monkeypatch.setattr(host.management, "get_torch_device", lambda: torch.device("cuda"))
     assert host.pack.nodes.host.layers() is sys.modules["comfy.ops"].manual_cast
@@ -392,7 +392,7 @@ def test_what_half_precision_loses_is_written_on_the_node(host, load, tiny, monk
         depth = torch.zeros(len(batch), *batch.shape[-2:], dtype=batch.dtype)
         if batch.dtype == torch.float32:
             depth[:, 0] = 1
-        return host.pack.dpt_core.depth.net.Prediction(depth, None)
+        return host.pack.dpt_core.depth.heads.depth.Prediction(depth, None)
 
     monkeypatch.setitem(sys.modules, "server", server)
     monkeypatch.setattr(hosted.model.net, "predict", lose)
@@ -420,7 +420,7 @@ def test_room_is_asked_for_the_chunk(host, load, tiny, asked):
     for batch_size in (1, 4):
         estimate(host, hosted, images, batch_size=batch_size)
     estimate(host, hosted, images, resolution=140, batch_size=1)
-    bands = 3 * host.pack.dpt_core.depth.decoder.GPU_BAND_BYTES
+    bands = 3 * host.pack.dpt_core.depth.heads.bands.GPU_BAND_BYTES
     one, four, larger = (room - bands for room in asked)
     assert four == 4 * one
     assert larger > 3 * one
@@ -439,7 +439,7 @@ def test_nothing_stays_on_the_device_unseen(host, load, tiny):
 def test_auto_chunk_leaves_other_models_where_they_are(host, load, tiny):
     (hosted,) = load(tiny).result
     fitting_chunk = host.pack.nodes.host.fitting_chunk
-    room = host.pack.nodes.memory.Room(per_image=100, per_chunk=50)
+    room = host.pack.nodes.host.memory.Room(per_image=100, per_chunk=50)
 
     class Patcher:
         load_device = torch.device("cpu")

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dpt_core.stages import View, look
+from dpt_core.stages import View, extract_features
 
 NODE = "DPTVisualizeStages"
 
@@ -96,7 +96,7 @@ def test_every_way_to_show_the_stages(visualize, how):
 def test_maps_come_frame_by_frame_and_in_the_size_asked_for(hosted, visualize):
     way = {"how": "channel", "channel": 3}
     images = photographs().movedim(-1, 1)
-    stages = look(hosted.model, images, View("stages"), resolution=70).maps
+    stages = extract_features(hosted.model, images, View("stages"), resolution=70).maps
     _, maps, _ = visualize("stages", way, colormap="grey").result
     for number, picture in enumerate(maps):
         values = stages[number % 4].values[:, 3]

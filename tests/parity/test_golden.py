@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 import dpt_core
 from dpt_core import DepthModel, SwinConfig
-from dpt_core.depth.decoder import SCALES
 from dpt_core.depth.families import FAMILIES
-from dpt_core.depth.sky import fill_sky
+from dpt_core.depth.reassemble import SCALES
+from dpt_core.estimate.sky import fill_sky
 
 TOLERANCE = 1e-4  # the official code's own rounding is 3e-6 … 2e-5 (float32 against float64)
 
@@ -31,7 +31,7 @@ def intermediates(model: DepthModel, images: Tensor) -> dict[str, Tensor]:
     }
     if not isinstance(model.config.encoder, SwinConfig):
         names["imgencoder.posenc"] = "embedded"
-    if model.config.sky_head:
+    if model.config.head.sky:
         names["head.sky_1ch"] = "sky_logits"
     with torch.no_grad(), dpt_core.capture(model.net, names) as captured:
         depth, sky = model.net.predict(images)

@@ -10,7 +10,7 @@ import pytest
 from torch import Tensor
 
 from dpt_core import DepthModel, ImageRule
-from dpt_core.depth.images import network_size
+from dpt_core.depth.preprocessing import network_size
 
 TOLERANCE = 1e-4
 HALF = (0.5, 0.5, 0.5)

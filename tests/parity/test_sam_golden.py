@@ -13,7 +13,7 @@ from torch import Tensor
 
 import dpt_core
 from dpt_core import MaskRules, SamModel
-from dpt_core.sam.images import resize_image, resized_size, to_image, to_network
+from dpt_core.sam.preprocessing import resize_image, resized_size, to_image, to_network
 from dpt_core.sam.prompt_encoder import Prompts
 from dpt_core.sam.prompts import make_prompts
 

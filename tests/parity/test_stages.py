@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from dpt_core import DepthModel, SwinConfig
-from dpt_core.stages.look import View, What, watch
+from dpt_core.stages.features import View, What, watch
 
 TOLERANCE = 1e-4
 RECORDED: dict[What, str] = {

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from dpt_core import DPTConfig
+from dpt_core.checkpoint.context import FileContext
 from dpt_core.checkpoint.detect import detect
+from dpt_core.checkpoint.family import Family
+from dpt_core.checkpoint.hints import Overrides
 from dpt_core.checkpoint.rules import convert
 from dpt_core.depth.families import FAMILIES
-from dpt_core.depth.families.family import Family
-from dpt_core.depth.hints import Requests
 from dpt_core.depth.measure import Shapes
-from dpt_core.depth.surroundings import Surroundings
 
 Header = Mapping[str, Sequence[Any]]  # key → number format, then the shape
 FORMATS = {"float32": "F32", "float16": "F16", "bfloat16": "BF16", "int64": "I64"}
@@ -54,7 +54,7 @@ def empty_state(
 def convert_state(tensors: dict[str, Tensor], name: str) -> Converted:
     """As `load` does, as far as no values are needed."""
     family = detect(tensors, FAMILIES, name)
-    plan = family.plan(tensors, Surroundings.of(Path(name), {}), Requests())
+    plan = family.plan(tensors, FileContext.of(Path(name), {}), Overrides())
     converted, origin = convert(tensors, family.rules, plan.rows, name)
     config = family.configure(Shapes(converted, origin, name), plan)
     return Converted(family, config, converted, origin)

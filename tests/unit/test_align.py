@@ -11,7 +11,7 @@ from dpt_core.geometry.align import (
     align_to_reference,
     remove_plane,
 )
-from dpt_core.geometry.line import fit, fit_robust
+from dpt_core.geometry.scale_shift import fit, fit_robust
 
 HEIGHT, WIDTH = 40, 60
 
@@ -65,7 +65,7 @@ def test_a_wall_at_a_known_distance(metres):
     torch.testing.assert_close(aligned.values, metres)
 
 
-@pytest.mark.parametrize("kind", ["metres", "inverse", "distance"])
+@pytest.mark.parametrize("kind", ["metres", "inverse", "depth"])
 def test_another_depth_map(relative, metres, kind):
     values = 1 / metres if kind == "inverse" else metres
     values = values.clone()

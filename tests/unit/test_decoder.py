@@ -1,6 +1,8 @@
 """The decoder keeps little: bands of rows give what all rows at once give, and maps are let go."""
 
 import weakref
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from dpt_core.depth import decoder
-from dpt_core.depth.decoder import Fusion, Projection
+from dpt_core import capture, load
+from dpt_core.depth.heads import bands
+from dpt_core.depth.heads.bands import BandedProjection
 from dpt_core.layers.resize import resize_map, resize_rows
 
 SIZES = [((30, 40), (53, 71)), ((20, 21), (20, 37)), ((1, 5), (7, 9)), ((9, 9), (9, 9))]
@@ -26,10 +29,12 @@ def test_rows_of_a_resized_map(
     torch.testing.assert_close(torch.cat(rows, dim=2), resize_map(x, size), atol=1e-6, rtol=0)
 
 
-def project(layers: Projection, x: Tensor, size: tuple[int, int], rows: int, monkeypatch: Any):
+def project(
+    layers: BandedProjection, x: Tensor, size: tuple[int, int], rows: int, monkeypatch: Any
+):
     """The result when so many rows of x's channels fit into a band."""
     band = x.shape[0] * x.shape[1] * size[1] * x.itemsize * rows
-    monkeypatch.setattr(decoder, "BAND_BYTES", band)
+    monkeypatch.setattr(bands, "BAND_BYTES", band)
     with torch.no_grad():
         return layers(x, size)
 
@@ -37,24 +42,30 @@ def project(layers: Projection, x: Tensor, size: tuple[int, int], rows: int, mon
 @pytest.mark.parametrize("rows", [1, 2, 7, 52])
 def test_bands_give_what_all_rows_at_once_give(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
-    layers, x, size = Projection(8, 4, nn), torch.randn(2, 8, 30, 40), (53, 71)
+    layers, x, size = BandedProjection(8, 4, nn), torch.randn(2, 8, 30, 40), (53, 71)
     whole = project(layers, x, size, 53, monkeypatch)
     bands = project(layers, x, size, rows, monkeypatch)
     torch.testing.assert_close(bands, whole, atol=1e-6, rtol=0)
 
 
-def test_the_fusion_lets_go_of_every_map_once_it_is_read() -> None:
-    fusion = Fusion(8, nn)
-    maps = [torch.randn(1, 8, side, side) for side in (16, 8, 4, 2)]
-    references = [weakref.ref(x) for x in maps]
+def test_maps_are_let_go_once_the_next_part_has_read_them(
+    write_depth_anything: Callable[..., Path], tmp_path: Path
+) -> None:
+    net = load(write_depth_anything(tmp_path / "depth_anything_v2.safetensors")).net
+    references: list[weakref.ref[Tensor]] = []
     alive = []
-    for block in fusion.blocks:
-        block.register_forward_hook(
-            lambda *_: alive.append(sum(reference() is not None for reference in references))
-        )
+    net.imgencoder.register_forward_hook(
+        lambda *call: references.extend(weakref.ref(stage.map) for stage in call[-1])
+    )
+    net.reassemble.register_forward_hook(
+        lambda *call: references.extend(weakref.ref(x) for x in call[-1])
+    )
+    net.head.register_forward_pre_hook(
+        lambda *_: alive.extend(reference() is not None for reference in references)
+    )
     with torch.no_grad():
-        assert fusion(maps).shape == (1, 8, 32, 32)
-    assert alive == [4, 2, 1, 0]  # the coarsest is what its block is called with
+        net(torch.rand(1, 3, 28, 42))
+    assert alive == [False] * 8
 
 
 class Largest(TorchDispatchMode):
@@ -70,13 +81,22 @@ class Largest(TorchDispatchMode):
 
 
 def test_no_map_is_as_large_as_all_rows_would_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    layers, x, size = Projection(16, 4, nn), torch.randn(1, 16, 20, 20), (160, 160)
+    layers, x, size = BandedProjection(16, 4, nn), torch.randn(1, 16, 20, 20), (160, 160)
     with Largest() as largest:
         project(layers, x, size, 16, monkeypatch)
     assert largest.numel == 16 * 160 * (16 + 2)  # a band, and a row above and below it
 
 
-def test_features_are_what_the_last_convolution_reads() -> None:
-    layers, x, size = Projection(8, 4, nn), torch.randn(1, 8, 10, 12), (21, 25)
-    with torch.no_grad():
-        assert torch.equal(layers[2](layers.features(x, size)), layers(x, size))
+def test_whoever_watches_a_layer_sees_the_whole_map(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    layers, x, size = BandedProjection(8, 4, nn), torch.randn(1, 8, 10, 12), (21, 25)
+    unwatched = project(layers, x, size, 2, monkeypatch)
+    with capture(layers, ["0", "1", "2"]) as maps:
+        watched = project(layers, x, size, 2, monkeypatch)
+    assert {name: tuple(m.shape) for name, m in maps.items()} == {
+        "0": (1, 4, *size),
+        "1": (1, 4, *size),
+        "2": (1, 1, *size),
+    }
+    assert torch.equal(maps["1"], maps["0"].relu())
+    torch.testing.assert_close(watched, unwatched, atol=1e-6, rtol=0)

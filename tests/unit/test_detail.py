@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 
 from dpt_core import Depth
-from dpt_core.depth.config import Kind
-from dpt_core.depth.detail import Detail, _spans, infer_detail
+from dpt_core.depth_map import Kind
+from dpt_core.estimate.detail import Detail, _spans, infer_detail
 
 HEIGHT, WIDTH, SEES = 192, 256, 48
 

@@ -10,8 +10,8 @@ import torch
 from dpt_core import CheckpointError
 from dpt_core.checkpoint.detect import detect
 from dpt_core.depth.families import FAMILIES
-from dpt_core.depth.load import inspect
-from dpt_core.depth.net import DPT
+from dpt_core.depth.network import DPT
+from dpt_core.loading import inspect
 
 Manifests = dict[str, dict[str, Any]]
 Function = Callable[..., Any]

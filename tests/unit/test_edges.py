@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from dpt_core import Depth
-from dpt_core.depth.detail import Detail, infer_detail
-from dpt_core.depth.edges import follow_edges
+from dpt_core.estimate.detail import Detail, infer_detail
+from dpt_core.estimate.guided_filter import follow_edges
 
 HEIGHT, WIDTH, WIDE = 96, 128, 8  # the depth has so many pixels blurred into one
 ROWS, COLUMNS = torch.meshgrid(

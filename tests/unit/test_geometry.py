@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 
 from dpt_core import Depth
+from dpt_core.depth_map import valid_pixels, z_depth
 from dpt_core.geometry.camera import fov_of_focal, intrinsics_of_fov, rays
-from dpt_core.geometry.surface import distances, normal_picture, normals, surface, valid_pixels
+from dpt_core.geometry.surface import normal_picture, normals, surface
 
 HEIGHT, WIDTH = 30, 40
 CAMERA = intrinsics_of_fov(60, WIDTH, HEIGHT)
@@ -84,15 +85,15 @@ def test_colours_of_normals():
 def test_relative_depth_becomes_distance_between_near_and_far():
     z = plane((0.0, -1.0, -0.5), -2.0).clamp(1, 20)
     inverse = Depth((7 / z - 0.1).unsqueeze(0), "inverse")
-    found = distances(inverse, near=float(z.min()), far=float(z.max()))
+    found = z_depth(inverse, near=float(z.min()), far=float(z.max()))
     torch.testing.assert_close(found[0], z, rtol=1e-4, atol=0)
     with pytest.raises(ValueError, match="Give near and far"):
-        distances(inverse)
+        z_depth(inverse)
 
 
 def test_metres_stay_metres_and_are_not_shared():
     metres = Depth(torch.rand(1, 3, 3) + 1, "metres")
-    found = distances(metres)
+    found = z_depth(metres)
     assert torch.equal(found, metres.values)
     assert found.data_ptr() != metres.values.data_ptr()
 
@@ -100,7 +101,7 @@ def test_metres_stay_metres_and_are_not_shared():
 def test_invalid_values_do_not_set_the_range():
     values = torch.tensor([[[1.0, 2.0, 3.0, 900.0]]])
     depth = Depth(values, "inverse", valid=values < 100)
-    torch.testing.assert_close(distances(depth, 1, 4)[0, 0, :3], torch.tensor([4, 1.6, 1.0]))
+    torch.testing.assert_close(z_depth(depth, 1, 4)[0, 0, :3], torch.tensor([4, 1.6, 1.0]))
 
 
 def test_sky_and_zero_metres_are_not_valid():
@@ -135,4 +136,4 @@ def test_an_impossible_field_of_view_is_refused(degrees):
 )
 def test_bad_input_gets_a_sentence(depth, near, far, sentence):
     with pytest.raises(ValueError, match=sentence):
-        distances(depth, near, far)
+        z_depth(depth, near, far)

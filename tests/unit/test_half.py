@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from dpt_core import Depth, depth_mask, layer_prompts
-from dpt_core.depth.half import infer_half
+from dpt_core.depth_map import disparity, z_depth
+from dpt_core.estimate.float16 import infer_float16
 from dpt_core.geometry.align import KnownPoint, align_to_points, align_to_reference, remove_plane
-from dpt_core.geometry.surface import distances
-from dpt_core.render import Rendering, Steady, WholeBatch, nearness, render
+from dpt_core.render import Rendering, Steady, WholeBatch, render
 
 LEAST = 2**-11  # half the distance between neighbouring float16 numbers, as a share of them
 
@@ -32,9 +32,8 @@ def in_parts(values: torch.Tensor):
         done[0] += len(images)
         chunks.append(len(images))
         part = values[start : done[0]]
-        return Depth(
-            part, "inverse", part / 200, None, torch.eye(3).expand(len(part), 3, 3), "m.pth"
-        )
+        cameras = torch.eye(3).expand(len(part), 3, 3)
+        return Depth(part, "inverse", part / 200, intrinsics=cameras, checkpoint="m.pth")
 
     return infer, chunks
 
@@ -42,7 +41,7 @@ def in_parts(values: torch.Tensor):
 def test_depth_is_kept_in_half_the_memory_chunk_by_chunk():
     infer, chunks = in_parts(frames())
     seen = []
-    depth = infer_half(infer, torch.zeros(5, 3, 64, 64), 2, lambda *now: seen.append(now))
+    depth = infer_float16(infer, torch.zeros(5, 3, 64, 64), 2, lambda *now: seen.append(now))
     assert chunks == [2, 2, 1]
     assert seen == [(2, 5), (4, 5), (5, 5)]
     assert depth.values.nbytes == frames().nbytes // 2
@@ -55,7 +54,7 @@ def test_depth_is_kept_in_half_the_memory_chunk_by_chunk():
     assert 0.5 * LEAST < off.max() <= LEAST  # as documented, near and far alike
 
 
-@pytest.mark.parametrize("kind", ["inverse", "metres", "distance"])
+@pytest.mark.parametrize("kind", ["inverse", "metres", "depth"])
 @pytest.mark.parametrize("span", [WholeBatch(), Steady(2)])
 def test_pictures_differ_by_less_than_a_fifth_of_an_8_bit_step(kind, span):
     values = frames() if kind == "inverse" else 80 / frames()
@@ -72,13 +71,13 @@ def test_pictures_differ_by_less_than_a_fifth_of_an_8_bit_step(kind, span):
 def test_every_consumer_takes_it_and_gives_float32():
     depth = Depth(frames(), "inverse")
     kept = half(depth)
-    assert nearness(kept).dtype == torch.float32
+    assert disparity(kept).dtype == torch.float32
     points = [KnownPoint(3, 60, 1.0), KnownPoint(3, 5, 9.0)]
     for run in (
         lambda d: align_to_points(d, points).values,
         lambda d: align_to_reference(d, Depth(160 / frames(), "metres")).values,
         lambda d: remove_plane(d).depth.values + 1000,
-        lambda d: distances(d, 1.0, 20.0),
+        lambda d: z_depth(d, 1.0, 20.0),
         lambda d: depth_mask(d, 10, 60, 20) + 1,  # + 1: the error is relative to the range
         lambda d: depth_mask(Depth(d.values, "metres"), 10, 60, 20, "metres") + 1,
     ):
@@ -94,8 +93,8 @@ def test_every_consumer_takes_it_and_gives_float32():
 def test_what_float16_cannot_hold_is_refused():
     infer, _ = in_parts(frames() * 1000)
     with pytest.raises(ValueError, match=r"images 2 to 3 .*goes up to 161600.* float32"):
-        infer_half(
+        infer_float16(
             in_parts(torch.cat([frames(2), frames(3) * 1000]))[0], torch.zeros(5, 3, 1, 1), 2
         )
     with pytest.raises(ValueError, match="no images"):
-        infer_half(infer, torch.zeros(0, 3, 64, 64))
+        infer_float16(infer, torch.zeros(0, 3, 64, 64))

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 
 from dpt_core import CheckpointError
-from dpt_core.checkpoint import known
-from dpt_core.checkpoint.known import KnownFile
-from dpt_core.depth.hints import Hint
-from dpt_core.depth.load import inspect
+from dpt_core.checkpoint import published
+from dpt_core.checkpoint.hints import Hint
+from dpt_core.checkpoint.published import PublishedFile
+from dpt_core.loading import inspect
 
 Write = Callable[..., Path]
 
 
-def hints(path: Path, **asked: Any) -> dict[str, Hint[Any]]:
-    return {hint.name: hint for hint in inspect(path, **asked).hints}
+def hints(path: Path, **overrides: Any) -> dict[str, Hint[Any]]:
+    return {hint.name: hint for hint in inspect(path, **overrides).hints}
 
 
 def write_config(folder: Path, **fields: Any) -> None:
@@ -92,8 +92,8 @@ def test_argument_before_hash_before_config_before_metadata_before_name(
 ) -> None:
     path = tmp_path / "models" / "depth_anything_v2_metric_vkitti.safetensors"
 
-    def found(**asked: Any) -> tuple[Any, ...]:
-        both = hints(path, **asked)
+    def found(**overrides: Any) -> tuple[Any, ...]:
+        both = hints(path, **overrides)
         evidence = {both["variant"].evidence.split()[0], both["max_depth"].evidence.split()[0]}
         assert len(evidence) == 1  # both from one source
         return both["variant"].value, both["max_depth"].value, evidence.pop()
@@ -113,9 +113,9 @@ def test_argument_before_hash_before_config_before_metadata_before_name(
     )
     assert found() == ("v2", 30.0, "config.json")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    entry = KnownFile("x_vits.pth", "Apache-2.0", path.stat().st_size, digest, "v1", 20.0)
-    monkeypatch.setattr(known, "KNOWN", (entry,))
-    assert found() == ("v1", 20.0, "known")
+    entry = PublishedFile("x_vits.pth", "Apache-2.0", path.stat().st_size, digest, "v1", 20.0)
+    monkeypatch.setattr(published, "PUBLISHED", (entry,))
+    assert found() == ("v1", 20.0, "published")
     assert "x_vits.pth" in hints(path)["variant"].evidence
     assert found(variant="v2", max_depth=5) == ("v2", 5.0, "chosen")
 
@@ -127,8 +127,8 @@ def test_a_file_of_a_known_size_with_another_hash_is_not_known(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = write_header(depth_anything_header, tmp_path / "depth_anything_v2_vits.safetensors")
-    entry = KnownFile("x.pth", "Apache-2.0", path.stat().st_size, "0" * 64, "v1", 20.0)
-    monkeypatch.setattr(known, "KNOWN", (entry,))
+    entry = PublishedFile("x.pth", "Apache-2.0", path.stat().st_size, "0" * 64, "v1", 20.0)
+    monkeypatch.setattr(published, "PUBLISHED", (entry,))
     assert hints(path)["variant"].value == "v2"
 
 
@@ -211,7 +211,7 @@ def test_v2_is_defined_for_three_block_counts(
 
 
 @pytest.mark.parametrize(
-    ("asked", "message"),
+    ("overrides", "message"),
     [
         ({"variant": "v3"}, "'v1' or 'v2'"),
         ({"max_depth": 0}, "above 0"),
@@ -221,7 +221,7 @@ def test_v2_is_defined_for_three_block_counts(
     ],
 )
 def test_impossible_requests_are_refused(
-    asked: dict[str, Any],
+    overrides: dict[str, Any],
     message: str,
     depth_anything_header: Any,
     write_header: Write,
@@ -229,7 +229,7 @@ def test_impossible_requests_are_refused(
 ) -> None:
     path = write_header(depth_anything_header, tmp_path / "depth_anything_v2.safetensors")
     with pytest.raises(CheckpointError, match=message):
-        inspect(path, **asked)
+        inspect(path, **overrides)
 
 
 def test_depth_anything_3_is_metric_by_name_alone(

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 
 from dpt_core import ImageRule
-from dpt_core.depth.images import check_images, network_size, to_image, to_network
+from dpt_core.depth.preprocessing import network_size, to_image, to_network
+from dpt_core.images import check_images
 
 HALF = (0.5, 0.5, 0.5)
 COVER = ImageRule(HALF, HALF, 518, 14, "cover", "bilinear", True)
@@ -47,10 +48,10 @@ def test_squares_are_the_trained_side_or_an_even_multiple(side: int | None, expe
 
 def test_any_rule_can_stretch_to_a_square_of_its_side() -> None:
     for rule, side in ((COVER, 518), (LONGEST, 504), (SQUARE, 256)):
-        assert network_size((300, 900), rule.stretched()) == (side, side)
-    assert network_size((300, 900), COVER.stretched(), 100) == (98, 98)
-    assert SQUARE.stretched() is SQUARE  # its windows have the last word on the side
-    shown = to_network(images(20, 60), COVER.stretched(), (28, 28))
+        assert network_size((300, 900), rule.with_fit("stretch")) == (side, side)
+    assert network_size((300, 900), COVER.with_fit("stretch"), 100) == (98, 98)
+    assert SQUARE.with_fit("stretch") is SQUARE  # its windows have the last word on the side
+    shown = to_network(images(20, 60), COVER.with_fit("stretch"), (28, 28))
     assert shown.shape == (1, 3, 28, 28)
 
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from dpt_core import DepthModel, load
+from dpt_core.checkpoint.family import Family
 from dpt_core.depth.families import FAMILIES
-from dpt_core.depth.families.family import Family
-from dpt_core.depth.model import in_float32
-from dpt_core.depth.net import Prediction
+from dpt_core.depth.network import Prediction
 from dpt_core.errors import PrecisionWarning
+from dpt_core.estimate.precision import in_float32
 
 SIDE = 28  # network pixels: two patches
 
@@ -267,8 +267,8 @@ def test_every_layout_gives_depth_at_the_images_size(
     assert depth.values.dtype == torch.float32
     assert depth.values.device.type == "cpu"
     assert depth.values.std() > 1e-6
-    assert depth.kind == ("distance" if model.config.sky_head else "inverse")
-    assert (depth.sky is not None) == model.config.sky_head
+    assert depth.kind == ("depth" if model.config.head.sky else "inverse")
+    assert (depth.sky is not None) == model.config.head.sky
     assert not any(p.requires_grad for p in model.net.parameters())
     assert not model.net.training
 
@@ -295,7 +295,7 @@ def test_depth_anything_3_needs_the_field_of_view_for_metres(
     batch = images(1, 56, 84)
     distance = model.infer(batch, 84)
     metres = model.infer(batch, 84, fov=90)
-    assert (distance.kind, metres.kind) == ("distance", "metres")
+    assert (distance.kind, metres.kind) == ("depth", "metres")
     # 90 degrees across 84 pixels: a focal length of 42, and the network's unit is at 300.
     assert_same(metres.values, distance.values * 42 / 300)
     for fov in (0, 180, -1, float("nan")):

@@ -4,22 +4,23 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dpt_core.layers import attention, default, winograd
-from dpt_core.layers.attention import Attention, attend_by_products
+from dpt_core.layers import cpu
+from dpt_core.layers.attention import Attention
+from dpt_core.layers.cpu import attend_by_products
 
 
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("shape", [(1, 600, 256), (3, 20, 30, 256), (2, 7, 256)])
 def test_linear_is_the_matrix_product(shape: tuple[int, ...], bias: bool) -> None:
     torch.manual_seed(0)
-    layer = default.Linear(256, 384, bias=bias)
+    layer = cpu.Linear(256, 384, bias=bias)
     x = torch.randn(shape)
     expected = F.linear(x.double(), layer.weight.double(), layer.bias.double() if bias else None)
     torch.testing.assert_close(layer(x).double(), expected, atol=1e-5, rtol=1e-5)
 
 
 def test_linear_takes_tokens_that_are_a_slice() -> None:
-    layer = default.Linear(256, 256)
+    layer = cpu.Linear(256, 256)
     tokens = torch.randn(2, 601, 256)
     expected = F.linear(tokens[:, 1:], layer.weight, layer.bias)
     torch.testing.assert_close(layer(tokens[:, 1:]), expected, atol=1e-5, rtol=1e-5)
@@ -28,10 +29,10 @@ def test_linear_takes_tokens_that_are_a_slice() -> None:
 def test_linear_runs_as_a_convolution_where_that_is_faster(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     conv2d = F.conv2d
-    monkeypatch.setattr(default, "HAS_BOTH", True)
+    monkeypatch.setattr(cpu, "HAS_BOTH", True)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     monkeypatch.setattr(F, "conv2d", lambda *args: calls.append(1) or conv2d(*args))
-    layer = default.Linear(256, 256)
+    layer = cpu.Linear(256, 256)
     layer(torch.randn(1, 512, 256))
     layer(torch.randn(1, 511, 256))
     assert calls == [1]
@@ -52,18 +53,18 @@ def test_winograd_is_the_convolution(size: tuple[int, int, int], bias: bool) -> 
     expected = F.conv2d(
         x.double(), weight.double(), None if offset is None else offset.double(), padding=1
     )
-    found = winograd.conv3x3(x, weight, offset)
+    found = cpu.winograd_conv3x3(x, weight, offset)
     assert found.shape == expected.shape
     assert (found - expected).abs().max() < 2e-5
 
 
 def test_convolution_is_fast_only_where_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    plain = winograd.conv3x3
-    monkeypatch.setattr(default, "HAS_BOTH", True)
-    monkeypatch.setattr(winograd, "conv3x3", lambda *args: calls.append(1) or plain(*args))
+    plain = cpu.winograd_conv3x3
+    monkeypatch.setattr(cpu, "HAS_BOTH", True)
+    monkeypatch.setattr(cpu, "winograd_conv3x3", lambda *args: calls.append(1) or plain(*args))
     x = torch.randn(1, 128, 60, 60)
-    layer = default.Conv2d(128, 128, kernel_size=3, padding=1)
+    layer = cpu.Conv2d(128, 128, kernel_size=3, padding=1)
     layer(x).sum().backward()
     assert not calls
     layer.requires_grad_(False)
@@ -74,13 +75,13 @@ def test_convolution_is_fast_only_where_it_can_be(monkeypatch: pytest.MonkeyPatc
         for channels in ((96, 128), (128, 144), (160, 128)):
             calls.clear()
             wide = torch.randn(1, channels[0], 60, 60)
-            default.Conv2d(*channels, kernel_size=3, padding=1)(wide)
+            cpu.Conv2d(*channels, kernel_size=3, padding=1)(wide)
             assert calls == [1]
         layer(x[..., :59])
-        default.Conv2d(95, 128, kernel_size=3, padding=1)(x[:, :95])
-        default.Conv2d(128, 127, kernel_size=3, padding=1)(x)
-        default.Conv2d(128, 128, kernel_size=3, padding=1, stride=2)(x)
-        default.Conv2d(128, 128, kernel_size=1)(x)
+        cpu.Conv2d(95, 128, kernel_size=3, padding=1)(x[:, :95])
+        cpu.Conv2d(128, 127, kernel_size=3, padding=1)(x)
+        cpu.Conv2d(128, 128, kernel_size=3, padding=1, stride=2)(x)
+        cpu.Conv2d(128, 128, kernel_size=1)(x)
         layer.bfloat16()(x.bfloat16())
     assert calls == [1]
 
@@ -109,11 +110,11 @@ def test_products_round_little_where_keys_have_much_in_common() -> None:
 def test_attention_is_products_only_where_they_are_faster(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     monkeypatch.setattr(
-        attention,
+        cpu,
         "attend_by_products",
         lambda *args: calls.append(1) or attend_by_products(*args),
     )
-    layer = Attention(32, 2, default).requires_grad_(False)
+    layer = Attention(32, 2, cpu).requires_grad_(False)
     layer(torch.randn(1, 512, 32))
     layer.bfloat16()
     x = torch.randn(2, 512, 32).bfloat16()
@@ -122,5 +123,5 @@ def test_attention_is_products_only_where_they_are_faster(monkeypatch: pytest.Mo
     assert not calls
     fast = layer(x)
     assert calls == [1]
-    monkeypatch.setattr(attention, "QUERIES", 513)
+    monkeypatch.setattr(cpu, "QUERIES", 513)
     torch.testing.assert_close(fast, layer(x), atol=0.02, rtol=0.02)

@@ -10,8 +10,8 @@ import torch
 
 import dpt_core
 from dpt_core import CheckpointError, DPTConfig, HybridConfig, ImageRule, SwinConfig, ViTConfig
-from dpt_core.depth.config import Four, ReassembleConfig
-from dpt_core.depth.load import inspect
+from dpt_core.depth.config import DepthHeadConfig, Four, ReassembleConfig
+from dpt_core.loading import inspect
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean, std
 HALF = (0.5, 0.5, 0.5)
@@ -65,7 +65,12 @@ def depth_anything(size: str, version: int, max_depth: float | None = None) -> D
         encoder=dinov2(size, version),
         reassembly=reassembly(width, channels, readout=False),
         features=features,
-        head_channels=(features // 2, 32),
+        head=DepthHeadConfig(
+            (features // 2, 32),
+            kind="metres" if max_depth else "inverse",
+            activation="sigmoid" if max_depth else "relu",
+            max_depth=max_depth,
+        ),
         image=ImageRule(
             *IMAGENET,
             side=518,
@@ -74,8 +79,6 @@ def depth_anything(size: str, version: int, max_depth: float | None = None) -> D
             depth_resampling="bilinear",
             depth_corners=version == 2,
         ),
-        activation="sigmoid" if max_depth else "relu",
-        max_depth=max_depth,
     )
 
 
@@ -85,7 +88,13 @@ def depth_anything_3(kind: Literal["mono", "metric"]) -> DPTConfig:
         encoder=dinov2("l", 3),
         reassembly=reassembly(1024, (256, 512, 1024, 1024), readout=False),
         features=256,
-        head_channels=(128, 32),
+        head=DepthHeadConfig(
+            (128, 32),
+            kind="depth",
+            activation="exp",
+            metres_per_focal=1 / 300 if kind == "metric" else None,
+            sky=True,
+        ),
         image=ImageRule(
             *IMAGENET,
             side=504,
@@ -95,9 +104,6 @@ def depth_anything_3(kind: Literal["mono", "metric"]) -> DPTConfig:
             depth_corners=False,
             shrink="area",
         ),
-        activation="exp",
-        metres_per_focal=1 / 300 if kind == "metric" else None,
-        sky_head=True,
     )
 
 
@@ -107,7 +113,7 @@ def midas(family: str, encoder: Any, reassembly: Any, side: int, square: bool = 
         encoder=encoder,
         reassembly=reassembly,
         features=256,
-        head_channels=(128, 32),
+        head=DepthHeadConfig((128, 32)),
         image=ImageRule(
             mean=HALF,
             std=HALF,

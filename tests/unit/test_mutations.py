@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import dpt_core
+from dpt_core.checkpoint.family import Family
 from dpt_core.checkpoint.rules import source_pattern
 from dpt_core.depth.families import FAMILIES
-from dpt_core.depth.families.family import Family
 
 MUTATIONS = int(os.environ.get("MUTATIONS", "300"))
 SLOWEST = 2.0  # seconds of the processor

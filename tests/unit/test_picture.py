@@ -201,7 +201,7 @@ METRES = Depth(1 + torch.rand(1, 4, 4), "metres")
         (RAMP, {"style": "metres", "near": 5, "far": 2}, "near is 5 and far is 2"),
         (RAMP, {"style": "far", "near": 0, "far": 2}, "near is 0 and far is 2"),
         (RAMP, {"style": "far"}, "Give near and far"),
-        (Depth(RAMP.values, "distance"), {"style": "metres"}, "distance without a unit"),
+        (Depth(RAMP.values, "depth"), {"style": "metres"}, "depth without a unit"),
         (METRES, {"style": "raw"}, "in metres, and the raw style"),
         (RAMP, {"style": "raw", "invert": True}, "invert and gamma"),
         (RAMP, {"gamma": 0}, "gamma is 0"),

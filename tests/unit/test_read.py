@@ -15,7 +15,7 @@ from torch import Tensor
 
 from dpt_core import CheckpointError, load
 from dpt_core.checkpoint.read import read
-from dpt_core.depth.load import inspect
+from dpt_core.loading import inspect
 
 State = dict[str, Tensor]
 NAME = "depth_anything_v2_vits"

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from dpt_core import Depth
-from dpt_core.render import COLORMAPS, colorize, control_image, nearness, normalise
+from dpt_core.depth_map import disparity
+from dpt_core.render import COLORMAPS, colorize, control_image, normalise
 
 
 def test_near_is_white_for_every_kind() -> None:
@@ -13,7 +14,7 @@ def test_near_is_white_for_every_kind() -> None:
     expected = torch.tensor([[[1.0, 1 / 3, 0.0]]])
     for depth in (
         Depth(metres, "metres"),
-        Depth(metres * 7, "distance"),
+        Depth(metres * 7, "depth"),
         Depth(5 / metres + 3, "inverse"),
     ):
         torch.testing.assert_close(control_image(depth), expected)
@@ -29,7 +30,7 @@ def test_each_image_has_its_own_range_and_a_flat_one_is_black() -> None:
 
 
 def test_zero_metres_is_very_near_and_not_infinite() -> None:
-    near = nearness(Depth(torch.tensor([[[0.0, -1.0, 0.5]]]), "metres"))
+    near = disparity(Depth(torch.tensor([[[0.0, -1.0, 0.5]]]), "metres"))
     assert torch.isfinite(near).all()
     assert near[0, 0, 0] == near[0, 0, 1] > near[0, 0, 2]
 

@@ -12,8 +12,8 @@ from torch import Tensor
 import dpt_core
 from dpt_core import MaskRules, SamModel
 from dpt_core.sam.automatic import crop_boxes, point_grid, stability_scores
-from dpt_core.sam.boxes import mask_boxes, suppress, touches_crop
-from dpt_core.sam.regions import fill_holes, label_regions, remove_islands
+from dpt_core.sam.boxes import mask_boxes, non_maximum_suppression, touches_crop
+from dpt_core.sam.connected_components import fill_holes, label_regions, remove_islands
 
 
 @pytest.fixture(scope="module")
@@ -105,11 +105,20 @@ def test_boxes_of_masks() -> None:
 def test_suppression_keeps_the_best_of_those_that_overlap() -> None:
     boxes = torch.tensor([[0, 0, 10, 10], [0, 0, 10, 8], [20, 0, 30, 10], [0, 0, 10, 4]])
     scores = torch.tensor([0.5, 0.9, 0.7, 0.1])
-    assert suppress(boxes, scores, 0.7).tolist() == [1, 2, 3]
-    assert suppress(boxes, scores, 0.45).tolist() == [1, 2]
-    assert suppress(boxes, scores, 0.8).tolist() == [1, 2, 0, 3]  # 0.8 is not above 0.8
-    assert suppress(boxes, torch.ones(4), 0.7).tolist() == [0, 2, 3]  # the first of equals
-    assert suppress(boxes[:0], scores[:0], 0.7).tolist() == []
+    assert non_maximum_suppression(boxes, scores, 0.7).tolist() == [1, 2, 3]
+    assert non_maximum_suppression(boxes, scores, 0.45).tolist() == [1, 2]
+    assert non_maximum_suppression(boxes, scores, 0.8).tolist() == [
+        1,
+        2,
+        0,
+        3,
+    ]  # 0.8 is not above 0.8
+    assert non_maximum_suppression(boxes, torch.ones(4), 0.7).tolist() == [
+        0,
+        2,
+        3,
+    ]  # the first of equals
+    assert non_maximum_suppression(boxes[:0], scores[:0], 0.7).tolist() == []
 
 
 def test_pieces_cover_the_image_and_overlap() -> None:

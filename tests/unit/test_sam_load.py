@@ -12,11 +12,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 import dpt_core
-from dpt_core import CheckpointError, SAMInspection
+from dpt_core import CheckpointError, Inspection
+from dpt_core.checkpoint.context import FileContext
+from dpt_core.checkpoint.hints import Overrides
 from dpt_core.checkpoint.read import StateFile
-from dpt_core.sam.families import OFFICIAL, TRANSFORMERS, find_rows
-from dpt_core.sam.load import prepare
-from dpt_core.sam.norm import LayerNorm2d
+from dpt_core.layers.norm import LayerNorm2d
+from dpt_core.loading import prepare_any
+from dpt_core.sam.families import OFFICIAL, TRANSFORMERS
 
 State = dict[str, Tensor]
 
@@ -65,7 +67,7 @@ def test_every_published_checkpoint_is_recognised_and_measured(sam_manifests: An
     for name, manifest in sam_manifests.items():
         size = name.replace("facebook--", "").split("vit")[1][1]
         for without in ([], manifest.get("optional_keys", [])):
-            inspection = prepare(published(manifest, without)).inspection
+            inspection = prepare_any(published(manifest, without)).inspection
             encoder, decoder = inspection.config.encoder, inspection.config.decoder
             assert inspection.layout == ("transformers" if "--" in name else "official")
             assert (encoder.stages, encoder.width) == (stages[size], widths[size]), name
@@ -114,7 +116,9 @@ def test_uneven_stages_are_measured_from_the_tables_of_positions() -> None:
         f"image_encoder.blocks.{i}.attn.rel_pos_h": torch.zeros(length, 8)
         for i, length in enumerate(lengths)
     }
-    places = [str(row["place"]) for row in find_rows(tensors, OFFICIAL, "sam.pth")]
+    context = FileContext.of(Path("sam.pth"), {})
+    plan = OFFICIAL.plan(tensors, context, Overrides())
+    places = [str(row["place"]) for row in plan.rows]
     assert places == [
         "stages.0.window_attn_blocks.0",
         "stages.0.global_attn_block",
@@ -193,7 +197,7 @@ def test_positions_of_another_grid_are_resampled_once(
 def test_inspect_knows_the_model_from_the_header(state: State, write: Callable[..., Path]) -> None:
     path = write(state)
     inspection = dpt_core.inspect(path)
-    assert isinstance(inspection, SAMInspection)
+    assert isinstance(inspection, Inspection)
     assert inspection == dpt_core.load_sam(path).inspection
     assert inspection.bytes == path.stat().st_size
     assert inspection.parameters == sum(t.numel() for t in state.values())

@@ -11,23 +11,15 @@ import torch
 from torch import Tensor
 
 import dpt_core
-from dpt_core import (
-    DepthModel,
-    DPTConfig,
-    HybridConfig,
-    ImageRule,
-    SwinConfig,
-    ViTConfig,
-    capture,
-)
-from dpt_core.depth.config import ReassembleConfig
-from dpt_core.depth.inspection import Inspection
-from dpt_core.depth.net import DPT
-from dpt_core.stages import Changes, View, block_norms, change, look
-from dpt_core.stages.change import SCALES
+from dpt_core import DepthModel, DPTConfig, HybridConfig, ImageRule, SwinConfig, ViTConfig, capture
+from dpt_core.checkpoint.inspection import Inspection
+from dpt_core.depth.config import DepthHeadConfig, ReassembleConfig
+from dpt_core.depth.network import DPT
+from dpt_core.depth.reassemble import SCALES
+from dpt_core.stages import Ablation, View, ablate, block_norms, extract_features
+from dpt_core.stages.blocks import as_map, list_blocks
 from dpt_core.stages.explorer import watch_tokens
-from dpt_core.stages.look import WHATS, What
-from dpt_core.stages.places import as_map, list_blocks
+from dpt_core.stages.features import WHATS, What
 
 VIT = ViTConfig(
     width=16,
@@ -88,7 +80,7 @@ def make_model(name: str) -> DepthModel:
     fit = "square" if name.startswith("swin") else "cover"
     half = (0.5, 0.5, 0.5)
     image = ImageRule(half, half, 32, encoder.multiple, fit, "bilinear", False)
-    net = DPT(DPTConfig("tiny", encoder, (a, b, c, d), 6, (4, 5), image))
+    net = DPT(DPTConfig("tiny", encoder, (a, b, c, d), 6, DepthHeadConfig((4, 5)), image))
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for key, weight in net.named_parameters():
@@ -121,12 +113,7 @@ def run_by_hand(model: DepthModel, images: Tensor) -> dict[str, list[Tensor]]:
     with torch.no_grad():
         stages = net.imgencoder(inputs)
         reassembled = net.reassemble(stages)
-        height, width = reassembled[0].shape[-2:]
-        sizes = [(2 * height, 2 * width), *(tuple(m.shape[-2:]) for m in reassembled[:3])]
-        fused = [net.fusion.blocks[3](reassembled[3], sizes[3])]
-        for i in (2, 1, 0):
-            block = net.fusion.blocks[i]
-            fused.insert(0, block(block.join(reassembled[i], fused[0]), sizes[i]))
+        fused = list(net.fusion(reassembled))
         return {
             "stages": [stage.map for stage in stages],
             "reassembled": list(reassembled),
@@ -138,7 +125,7 @@ def run_by_hand(model: DepthModel, images: Tensor) -> dict[str, list[Tensor]]:
 class TestLook:
     @pytest.mark.parametrize("what", ["stages", "reassembled", "fused", "head"])
     def test_maps_are_what_the_parts_return(self, model: DepthModel, images: Tensor, what: What):
-        found = look(model, images, View(what))
+        found = extract_features(model, images, View(what))
         for number in range(2):
             expected = run_by_hand(model, images[number : number + 1])[what]
             for stage, wanted in zip(found.maps, expected, strict=what != "head"):
@@ -149,7 +136,7 @@ class TestLook:
         self, model: DepthModel, images: Tensor, what: What
     ):
         expected = model.infer(images)
-        found = look(model, images, View(what))
+        found = extract_features(model, images, View(what))
         assert torch.equal(found.depth.values, expected.values)
         assert found.depth.kind == expected.kind
         assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.net.modules())
@@ -158,24 +145,24 @@ class TestLook:
             assert stage.values.dtype == torch.float32
 
     def test_every_block_is_there_and_one_can_be_chosen(self, model: DepthModel, images: Tensor):
-        every = look(model, images, View("blocks")).maps
+        every = extract_features(model, images, View("blocks")).maps
         places = list_blocks(model.net)
         assert len(every) == len(places) == sum(model.config.encoder.stage_depths)
         for place, stage in zip(places, every, strict=True):
-            (one,) = look(model, images, View("block", block=place.number)).maps
+            (one,) = extract_features(model, images, View("block", block=place.number)).maps
             assert one.label == stage.label == f"block {place.number + 1}"
             assert torch.equal(one.values, stage.values)
 
     def test_the_last_block_is_the_last_stage_before_its_norm(self, model, images):
-        (block,) = look(model, images, View("block")).maps
-        stage = look(model, images, View("stages")).maps[3]
+        (block,) = extract_features(model, images, View("block")).maps
+        stage = extract_features(model, images, View("stages")).maps[3]
         norm = getattr(inside(model).imgencoder, "norm", torch.nn.Identity())
         expected = norm(block.values.movedim(1, -1)).movedim(-1, 1)
         torch.testing.assert_close(stage.values, expected, rtol=0, atol=1e-6)
 
     def test_patch_tokens_are_the_embedding_of_each_patch(self, images: Tensor):
         model = make_model("dinov2")
-        (patches,) = look(model, images[:1], View("patches")).maps
+        (patches,) = extract_features(model, images[:1], View("patches")).maps
         proj = inside(model).imgencoder.patch_embed.proj
         x = model.preprocess(images[:1])
         assert patches.values.shape == (1, 16, x.shape[2] // 8, x.shape[3] // 8)
@@ -184,13 +171,12 @@ class TestLook:
         torch.testing.assert_close(patches.values[0, :, 1, 3], expected)
 
     def test_captured_maps_are_copies(self, images: Tensor):
-        # The fusion adds to some outputs in place after their module has run.
         model = make_model("dinov2")
         seen: list[Tensor] = []
         handle = inside(model).reassemble.spatial_upx4.register_forward_hook(
             lambda _m, _i, output: seen.append(output)
         )
-        (first, *_) = look(model, images[:1], View("reassembled")).maps
+        (first, *_) = extract_features(model, images[:1], View("reassembled")).maps
         handle.remove()
         assert torch.equal(first.values, seen[0])
         assert first.values.data_ptr() != seen[0].data_ptr()
@@ -206,16 +192,17 @@ class TestLook:
             last.register_forward_hook(lambda _m, _i, _o: alive.append(tokens[0]() is not None)),
         ]
         with watch_tokens(model, (40, 48)):
-            look(model, images[:1], View("blocks"))
+            extract_features(model, images[:1], View("blocks"))
         for handle in handles:
             handle.remove()
         assert alive == [False]
 
     def test_nearness_of_metres_is_the_reciprocal(self, images: Tensor):
         model = make_model("dinov2")
-        model.config = replace(model.config, activation="sigmoid", max_depth=20.0)
-        model.net.config = model.config
-        found = look(model, images, View("depth"))
+        head = replace(model.config.head, kind="metres", activation="sigmoid", max_depth=20.0)
+        model.config = replace(model.config, head=head)
+        model.net.head.config = head
+        found = extract_features(model, images, View("depth"))
         torch.testing.assert_close(found.maps[0].values[:, 0], 1 / found.depth.values)
 
 
@@ -223,7 +210,7 @@ class TestPositions:
     def test_absolute_ones_are_what_is_added(self, images: Tensor):
         for name in ("dinov2", "hybrid"):
             model = make_model(name)
-            positions = look(model, images[:1], View("positions")).maps[0].values
+            positions = extract_features(model, images[:1], View("positions")).maps[0].values
             posenc = inside(model).imgencoder.posenc
             grid = (positions.shape[2], positions.shape[3])
             tokens = torch.rand(1, 1 + grid[0] * grid[1], 16)
@@ -235,7 +222,7 @@ class TestPositions:
         grids = {}
         for x in (0.0, 1.0):
             view = View("positions", block=0, point=(x, 0.5))
-            grids[x] = look(model, images[:1], view).maps[0].values
+            grids[x] = extract_features(model, images[:1], view).maps[0].values
         block = inside(model).imgencoder.stages[0].blocks[0]
         rows, columns = grids[0.0].shape[-2:]
         offsets = block.relative_bias.offsets((rows, columns), torch.empty(0))
@@ -246,7 +233,9 @@ class TestPositions:
 
     def test_swin_shows_the_window_of_the_point(self, images: Tensor):
         for name in ("swin1", "swin2"):
-            stage = look(make_model(name), images[:1], View("positions", block=0)).maps[0]
+            stage = extract_features(make_model(name), images[:1], View("positions", block=0)).maps[
+                0
+            ]
             assert stage.windows == (4, 0)
             assert stage.values.shape == (1, 2, 16, 16)
             known = ~stage.values[0, 0].isnan()
@@ -277,7 +266,9 @@ class TestAttention:
             block.attn.register_forward_hook(attended),
         ]
         heads = [
-            look(model, images[:1], View("attention", number, head, "point", point)).maps[0].values
+            extract_features(model, images[:1], View("attention", number, head, "point", point))
+            .maps[0]
+            .values
             for head in range(2)
         ]
         for handle in handles:
@@ -307,7 +298,7 @@ class TestAttention:
 
         def weights(source: Any, point: tuple[float, float], head: int | None) -> Tensor:
             view = View("attention", place.number, head, source, point)
-            return look(model, images[:1], view).maps[0].values[0, 0]
+            return extract_features(model, images[:1], view).maps[0].values[0, 0]
 
         weights("point", (0, 0), 0)
         value = block.attn.qkv(seen["x"])[0].chunk(3, dim=-1)[2].unflatten(-1, (2, -1))
@@ -338,7 +329,7 @@ class TestAttention:
 
         def weights(source: Any, point: tuple[float, float] = (0, 0)) -> Tensor:
             view = View("attention", 1, 0, source, point)
-            return look(model, images[:1], view).maps[0].values[0, 0]
+            return extract_features(model, images[:1], view).maps[0].values[0, 0]
 
         total = torch.zeros(16, 16)
         for r in range(16):
@@ -348,9 +339,9 @@ class TestAttention:
 
     def test_the_average_of_many_rows_is_taken_in_parts(self, images: Tensor, monkeypatch):
         model = make_model("beit")
-        whole = look(model, images, View("attention", source="average")).maps[0].values
+        whole = extract_features(model, images, View("attention", source="average")).maps[0].values
         monkeypatch.setattr("dpt_core.stages.attention.ROWS", 3)
-        parts = look(model, images, View("attention", source="average")).maps[0].values
+        parts = extract_features(model, images, View("attention", source="average")).maps[0].values
         torch.testing.assert_close(parts, whole)
 
 
@@ -375,53 +366,56 @@ class TestErrors:
     def test_what_is_not_there_is_named(self, view: View, message: str, images: Tensor):
         model = make_model("dinov2")
         with pytest.raises(ValueError, match=message):
-            look(model, images, view)
+            extract_features(model, images, view)
         assert not any(m._forward_hooks for m in model.net.modules())
 
     def test_maps_without_room_are_refused_before_they_are_taken(self, images: Tensor):
         model = make_model("dinov2")
         view, done = View("stages"), []
-        needed = sum(stage.values.nbytes for stage in look(model, images, view).maps)
-        look(model, images, view, most_bytes=needed)
+        needed = sum(stage.values.nbytes for stage in extract_features(model, images, view).maps)
+        extract_features(model, images, view, most_bytes=needed)
         with pytest.raises(ValueError, match=r"maps of 2 images would take 0\.0 GB of memory"):
-            look(model, images, view, most_bytes=needed - 1, progress=lambda *at: done.append(at))
+            extract_features(
+                model, images, view, most_bytes=needed - 1, progress=lambda *at: done.append(at)
+            )
         assert not done
         assert not any(m._forward_hooks for m in model.net.modules())
 
     def test_swin_has_no_cls_token(self, images: Tensor):
         with pytest.raises(ValueError, match="Swin has no cls token"):
-            look(make_model("swin1"), images, View("attention", source="cls"))
+            extract_features(make_model("swin1"), images, View("attention", source="cls"))
 
 
 class TestChanges:
     def test_a_stage_left_out_is_a_map_of_zeros(self, model: DepthModel, images: Tensor):
-        changes = Changes(fusion=(1.0, 0.0, 1.0, 2.5))
-        before = look(model, images, View("reassembled"))
-        after = look(model, images, View("reassembled"), changes=changes)
+        changes = Ablation(fusion=(1.0, 0.0, 1.0, 2.5))
+        before = extract_features(model, images, View("reassembled"))
+        after = extract_features(model, images, View("reassembled"), changes=changes)
         assert after.maps[1].values.abs().max() == 0
         assert torch.equal(after.maps[3].values, 2.5 * before.maps[3].values)
-        with change(model.net, changes):
-            fused = look(model, images, View("fused")).maps[0].values
+        with ablate(model.net, changes):
+            fused = extract_features(model, images, View("fused")).maps[0].values
         for number in range(2):
             with torch.no_grad():
-                expected = inside(model).fusion([s.values[number : number + 1] for s in after.maps])
+                maps = [s.values[number : number + 1] for s in after.maps]
+                (expected, *_) = inside(model).fusion(maps)
             # The convolutions' order of sums depends on the maps' layout in memory.
             assert (fused[number] - expected[0]).abs().max() < 1e-5 * expected.std()
         assert not torch.equal(after.depth.values, before.depth.values)
 
     def test_factors_of_one_change_nothing(self, model: DepthModel, images: Tensor):
         expected = model.infer(images).values
-        with change(model.net, Changes()):
+        with ablate(model.net, Ablation()):
             assert torch.equal(model.infer(images).values, expected)
 
     def test_a_skipped_block_passes_its_input_on(self, model: DepthModel, images: Tensor):
         last = len(list_blocks(model.net)) - 1
         view = View("block", block=last)
-        skipped = look(model, images, view, changes=Changes(skip_blocks=(last,)))
+        skipped = extract_features(model, images, view, changes=Ablation(skip_blocks=(last,)))
         block = inside(model).get_submodule(list_blocks(model.net)[last].name)
         seen: list[Tensor] = []
         handle = block.register_forward_pre_hook(lambda _m, inputs: seen.append(inputs[0]))
-        expected = look(model, images, view).depth
+        expected = extract_features(model, images, view).depth
         handle.remove()
         assert not torch.equal(skipped.depth.values, expected.values)
         grid = (skipped.maps[0].values.shape[2], skipped.maps[0].values.shape[3])
@@ -429,11 +423,11 @@ class TestChanges:
 
     def test_who_watches_already_sees_the_change(self, images: Tensor):
         model = make_model("dinov2")
-        changes = Changes(skip_blocks=(1,), fusion=(2.0, 1.0, 1.0, 1.0))
+        changes = Ablation(skip_blocks=(1,), fusion=(2.0, 1.0, 1.0, 1.0))
         names = ["imgencoder.stages.0.blocks.1", f"reassemble.{SCALES[0]}"]
-        with capture(model.net, names) as early, change(model.net, changes):
+        with capture(model.net, names) as early, ablate(model.net, changes):
             model.infer(images[:1])
-        with change(model.net, changes), capture(model.net, names) as late:
+        with ablate(model.net, changes), capture(model.net, names) as late:
             model.infer(images[:1])
         assert all(torch.equal(early[name], late[name]) for name in names)
 
@@ -441,7 +435,7 @@ class TestChanges:
         model = make_model("dinov2")
         with (
             pytest.raises(ValueError, match="this model has 5 blocks"),
-            change(model.net, Changes(fusion=(2.0, 1.0, 1.0, 1.0), skip_blocks=(9,))),
+            ablate(model.net, Ablation(fusion=(2.0, 1.0, 1.0, 1.0), skip_blocks=(9,))),
         ):
             pass
         assert not any(m._forward_hooks for m in model.net.modules())
@@ -449,7 +443,7 @@ class TestChanges:
 
 def test_norms_are_those_of_the_blocks(model: DepthModel, images: Tensor):
     norms, depth = block_norms(model, images)
-    every = look(model, images, View("blocks"))
+    every = extract_features(model, images, View("blocks"))
     expected = torch.stack([s.values.norm(dim=1).mean(dim=(1, 2)) for s in every.maps], dim=1)
     torch.testing.assert_close(norms, expected)
     assert torch.equal(depth.values, every.depth.values)
@@ -460,6 +454,6 @@ def test_it_works_for_a_loaded_checkpoint_in_half_precision(
 ):
     path = write_depth_anything(tmp_path / "depth_anything_v2_vits.pth")
     loaded = dpt_core.load(path, dtype=torch.bfloat16)
-    found = look(loaded, images, View("attention", source="average"), resolution=70)
+    found = extract_features(loaded, images, View("attention", source="average"), resolution=70)
     assert found.maps[0].values.shape == (2, 1, 5, 6)
     assert found.maps[0].values.sum(dim=(2, 3)).max() <= 1.01

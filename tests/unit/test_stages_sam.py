@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from dpt_core.checkpoint.inspection import Inspection
 from dpt_core.sam.config import ImageEncoderConfig, MaskDecoderConfig, SAMConfig
-from dpt_core.sam.inspection import SAMInspection
 from dpt_core.sam.model import SamModel
-from dpt_core.sam.net import SAM
-from dpt_core.stages import View, look_at_sam
+from dpt_core.sam.network import SAM
+from dpt_core.stages import View, extract_sam_features
 
 ENCODER = ImageEncoderConfig(
     width=12, heads=2, mlp_hidden=16, patch=8, grid=6, stages=(1, 1, 0, 1), window=4
@@ -28,7 +28,7 @@ def model() -> SamModel:
         for weight in net.parameters():
             weight.normal_(0.1, 0.3)
     net.eval().requires_grad_(False)
-    inspection = SAMInspection(Path("sam.pth"), "SAM", "none", config, (), 0, "float32", 0)
+    inspection = Inspection(Path("sam.pth"), "SAM", "none", config, (), 0, "float32", 0)
     return SamModel(config, net, inspection, torch.device("cpu"), torch.float32)
 
 
@@ -46,9 +46,9 @@ def test_maps_are_what_the_parts_return_where_the_image_is(model: SamModel, imag
         for stage in encoder.stages:
             tokens.append(stage(tokens[-1]))
     covered = (slice(None), slice(0, 3), slice(0, 6))  # 24×48 pixels of the 48×48
-    (found,) = look_at_sam(model, images, View("patches"))
+    (found,) = extract_sam_features(model, images, View("patches"))
     torch.testing.assert_close(found.values.movedim(1, -1), patches[covered])
-    *stages, embedding = look_at_sam(model, images, View("stages"))
+    *stages, embedding = extract_sam_features(model, images, View("stages"))
     assert [stage.label for stage in stages] == [f"stage {i}" for i in range(1, 5)]
     for stage, expected in zip(stages, tokens[1:], strict=True):
         torch.testing.assert_close(
@@ -56,17 +56,17 @@ def test_maps_are_what_the_parts_return_where_the_image_is(model: SamModel, imag
         )
     whole = model.encode_image(images).features
     assert torch.equal(embedding.values, whole[:, :, :3])
-    (positions,) = look_at_sam(model, images[:1], View("positions"))
+    (positions,) = extract_sam_features(model, images[:1], View("positions"))
     assert torch.equal(positions.values.movedim(1, -1), encoder.pos_embed[covered])
 
 
 def test_every_block_in_order(model: SamModel, images: Tensor):
-    blocks = look_at_sam(model, images, View("blocks"))
+    blocks = extract_sam_features(model, images, View("blocks"))
     assert [block.label for block in blocks] == [f"block {i}" for i in range(1, 8)]
-    stages = look_at_sam(model, images, View("stages"))
+    stages = extract_sam_features(model, images, View("stages"))
     for stage, last in zip(stages, (1, 3, 4, 6), strict=False):
         assert torch.equal(stage.values, blocks[last].values)
-    (one,) = look_at_sam(model, images, View("block", block=2))
+    (one,) = extract_sam_features(model, images, View("block", block=2))
     assert torch.equal(one.values, blocks[2].values)
     assert not any(module._forward_hooks for module in model.net.modules())
 
@@ -80,4 +80,4 @@ def test_every_block_in_order(model: SamModel, images: Tensor):
 )
 def test_what_is_not_there_is_named(model: SamModel, images: Tensor, view: View, message: str):
     with pytest.raises(ValueError, match=message):
-        look_at_sam(model, images, view)
+        extract_sam_features(model, images, view)

@@ -11,12 +11,11 @@ from PIL import Image
 from torch import Tensor
 
 import dpt_core
-from dpt_core.depth.model import Depth
+from dpt_core.depth_map import Depth
 from dpt_core.render import colorize
-from dpt_core.stages import StageMap, Style, View, look, show
+from dpt_core.stages import FeatureMap, MapStyle, View, extract_features, visualize
 from dpt_core.stages.__main__ import main
-from dpt_core.stages.explorer import CHANNELS, Tokens, align, pack, shrink, watch_tokens
-from dpt_core.stages.sheet import (
+from dpt_core.stages.contact_sheet import (
     GAP,
     LABEL_HEIGHT,
     TITLE_HEIGHT,
@@ -25,7 +24,8 @@ from dpt_core.stages.sheet import (
     draw_sheet,
     tile_size,
 )
-from dpt_core.stages.show import PALETTE, fit_components, fit_regions, similarity
+from dpt_core.stages.explorer import CHANNELS, Tokens, align, pack, shrink, watch_tokens
+from dpt_core.stages.pictures import PALETTE, fit_components, fit_regions, similarity
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
@@ -61,7 +61,7 @@ class TestComponents:
         np.testing.assert_allclose(ours.mean.numpy(), theirs.mean_, atol=1e-9)
 
     def test_colours_are_scores_between_percentiles(self, tokens: Tensor):
-        (picture,) = show([StageMap("a", tokens)], Style("pca"))
+        (picture,) = visualize([FeatureMap("a", tokens)], MapStyle("pca"))
         cells = cells_of(tokens)
         fitted = fit_components(torch.from_numpy(cells))
         scores = (cells - cells.mean(axis=0)) @ fitted.axes.numpy().T
@@ -72,32 +72,34 @@ class TestComponents:
     def test_one_fit_for_all_frames(self, tokens: Tensor):
         # The same frame has the same colours wherever it stands in the batch.
         batch = torch.cat([tokens, tokens.flip(0)])
-        (picture,) = show([StageMap("a", batch)], Style("pca"))
+        (picture,) = visualize([FeatureMap("a", batch)], MapStyle("pca"))
         assert torch.equal(picture.rgb[0], picture.rgb[3])
         assert torch.equal(picture.rgb[1], picture.rgb[2])
         assert not torch.equal(picture.rgb[0], picture.rgb[1])
 
     def test_signs_stay_when_the_picture_changes_a_little(self, tokens: Tensor):
-        (before,) = show([StageMap("a", tokens)], Style("pca"))
-        (after,) = show([StageMap("a", tokens + 0.01 * noise(*tokens.shape, seed=3))], Style("pca"))
+        (before,) = visualize([FeatureMap("a", tokens)], MapStyle("pca"))
+        (after,) = visualize(
+            [FeatureMap("a", tokens + 0.01 * noise(*tokens.shape, seed=3))], MapStyle("pca")
+        )
         assert (before.rgb - after.rgb).abs().max() < 0.1
 
     def test_together_means_one_fit_for_all_maps(self, tokens: Tensor):
-        maps = [StageMap("a", tokens), StageMap("b", 2 * tokens)]
-        apart = show(maps, Style("pca"))
-        both = show(maps, Style("pca", together=True))
+        maps = [FeatureMap("a", tokens), FeatureMap("b", 2 * tokens)]
+        apart = visualize(maps, MapStyle("pca"))
+        both = visualize(maps, MapStyle("pca", together=True))
         torch.testing.assert_close(apart[0].rgb, apart[1].rgb)
         assert (both[0].rgb - both[1].rgb).abs().max() > 0.1
 
     def test_maps_of_other_widths_cannot_be_fitted_together(self, tokens: Tensor):
-        maps = [StageMap("a", tokens), StageMap("b", tokens[:, :8])]
+        maps = [FeatureMap("a", tokens), FeatureMap("b", tokens[:, :8])]
         with pytest.raises(ValueError, match="have 20, 8 channels, so they cannot share"):
-            show(maps, Style("pca", together=True))
+            visualize(maps, MapStyle("pca", together=True))
 
     def test_two_channels_and_a_flat_map(self):
-        (two,) = show([StageMap("a", noise(1, 2, 4, 4))], Style("pca"))
+        (two,) = visualize([FeatureMap("a", noise(1, 2, 4, 4))], MapStyle("pca"))
         assert (two.rgb[..., 2] == 0.5).all()
-        (flat,) = show([StageMap("a", torch.ones(1, 5, 4, 4))], Style("pca"))
+        (flat,) = visualize([FeatureMap("a", torch.ones(1, 5, 4, 4))], MapStyle("pca"))
         assert (flat.rgb == 0.5).all()
 
 
@@ -113,21 +115,21 @@ class TestScalars:
 
     def test_similarity_is_drawn_on_a_fixed_scale(self):
         values = torch.tensor([[1.0, 0.0], [1.0, 1.0], [-1.0, 0.0], [0.0, 1.0]]).T.view(1, 2, 1, 4)
-        style = Style("similarity", point=(0, 0), colormap="grey")
-        (picture,) = show([StageMap("a", values)], style)
+        style = MapStyle("similarity", point=(0, 0), colormap="grey")
+        (picture,) = visualize([FeatureMap("a", values)], style)
         torch.testing.assert_close(picture.rgb[0, 0, :, 0], torch.tensor([1.0, 0.5**0.5, 0.0, 0.0]))
         assert picture.scale == "0 … 1"
 
     @pytest.mark.parametrize(
         ("style", "expected"),
         [
-            (Style("norm"), lambda v: v.norm(dim=1)),
-            (Style("mean"), lambda v: v.mean(dim=1)),
-            (Style("channel", channel=7), lambda v: v[:, 7]),
+            (MapStyle("norm"), lambda v: v.norm(dim=1)),
+            (MapStyle("mean"), lambda v: v.mean(dim=1)),
+            (MapStyle("channel", channel=7), lambda v: v[:, 7]),
         ],
     )
     def test_numbers_are_stretched_over_the_whole_batch(self, tokens, style, expected):
-        (picture,) = show([StageMap("a", tokens)], style)
+        (picture,) = visualize([FeatureMap("a", tokens)], style)
         values = expected(tokens)
         unit = (values - values.min()) / (values.max() - values.min())
         torch.testing.assert_close(picture.rgb, colorize(unit, "viridis"), atol=1e-5, rtol=0)
@@ -136,29 +138,29 @@ class TestScalars:
     @pytest.mark.parametrize("how", ["pca", "norm", "channel", "similarity"])
     def test_one_channel_is_shown_as_it_is(self, how: Any):
         values = -noise(1, 1, 4, 5).abs()
-        (picture,) = show([StageMap("a", values)], Style(how, channel=3, colormap="grey"))
+        (picture,) = visualize([FeatureMap("a", values)], MapStyle(how, channel=3, colormap="grey"))
         unit = (values - values.min()) / (values.max() - values.min())
         torch.testing.assert_close(picture.rgb[..., 0], unit[:, 0])
 
     def test_cells_without_a_value_are_dark_grey(self):
         values = noise(1, 1, 4, 4)
         values[..., 2:] = torch.nan
-        (picture,) = show([StageMap("a", values)], Style())
+        (picture,) = visualize([FeatureMap("a", values)], MapStyle())
         assert (picture.rgb[:, :, 2:] == 0.16).all()
         assert picture.rgb[:, :, :2].isfinite().all()
 
     @pytest.mark.parametrize(
         ("style", "message"),
         [
-            (Style("channel", channel=20), "Channel 20 was asked for, but a has 20 channels"),
-            (Style("regions", regions=1), "1 regions were asked for; choose 2 to 12"),
-            (Style(cast(Any, "loud")), "no way 'loud'; choose one of pca, norm"),
-            (Style("similarity", point=(2, 0)), "x = 2, y = 0; both go from 0"),
+            (MapStyle("channel", channel=20), "Channel 20 was asked for, but a has 20 channels"),
+            (MapStyle("regions", regions=1), "1 regions were asked for; choose 2 to 12"),
+            (MapStyle(cast(Any, "loud")), "no way 'loud'; choose one of pca, norm"),
+            (MapStyle("similarity", point=(2, 0)), "x = 2, y = 0; both go from 0"),
         ],
     )
-    def test_what_cannot_be_shown_is_named(self, tokens: Tensor, style: Style, message: str):
+    def test_what_cannot_be_shown_is_named(self, tokens: Tensor, style: MapStyle, message: str):
         with pytest.raises(ValueError, match=message):
-            show([StageMap("a", tokens)], style)
+            visualize([FeatureMap("a", tokens)], style)
 
 
 class TestRegions:
@@ -171,8 +173,8 @@ class TestRegions:
             torch.testing.assert_close(cells[labels == i].mean(dim=0), expected)
 
     def test_the_same_input_gives_the_same_picture(self, tokens: Tensor):
-        style = Style("regions", regions=5)
-        first, second = (show([StageMap("a", tokens)], style)[0].rgb for _ in range(2))
+        style = MapStyle("regions", regions=5)
+        first, second = (visualize([FeatureMap("a", tokens)], style)[0].rgb for _ in range(2))
         assert torch.equal(first, second)
         colours = {tuple(c) for c in (first * 255).round().int().flatten(0, 2).tolist()}
         assert colours == set(PALETTE[:5])
@@ -286,7 +288,7 @@ class TestWatchTokens:
         model = dpt_core.load(write_depth_anything(tmp_path / "depth_anything_v2_vits.pth"))
         images = torch.rand(2, 3, 56, 70, generator=torch.Generator().manual_seed(0))
         with watch_tokens(model, (56, 70), 56) as tokens:
-            found = look(model, images, View("stages"), resolution=56)
+            found = extract_features(model, images, View("stages"), resolution=56)
         assert torch.equal(found.depth.values, model.infer(images, 56, 1).values)
         assert [t.kind for t in tokens] == ["patches", *["stage"] * 4, *["block"] * 12]
         for stage, token in zip(found.maps, tokens[1:5], strict=True):

@@ -18,11 +18,11 @@ class Clip:
     """A camera that moves past a floor, a wall and pillars, and a post that crosses in front.
 
     Attributes:
-        nearness: true 1/z, B×H×W.
+        disparity: true 1/z, B×H×W.
         static: 1/z stays the same there through the clip: floor and wall, never occluded.
     """
 
-    nearness: Tensor
+    disparity: Tensor
     static: Tensor
 
 
@@ -54,12 +54,12 @@ def ray_trace(forward: float = 0.0) -> Clip:
     return Clip(torch.stack(frames), ~blocked)
 
 
-def as_a_model_sees_it(nearness: Tensor, noise: float = 0.01) -> Tensor:
+def as_a_model_sees_it(disparity: Tensor, noise: float = 0.01) -> Tensor:
     """Each frame with a scale and a shift of its own, and noise on every pixel."""
     generator = torch.Generator().manual_seed(3)
-    scale = 20 * torch.empty(len(nearness), 1, 1).uniform_(0.8, 1.25, generator=generator)
-    shift = 2 * torch.empty(len(nearness), 1, 1).uniform_(-1, 1, generator=generator)
-    values = nearness * scale + shift
+    scale = 20 * torch.empty(len(disparity), 1, 1).uniform_(0.8, 1.25, generator=generator)
+    shift = 2 * torch.empty(len(disparity), 1, 1).uniform_(-1, 1, generator=generator)
+    values = disparity * scale + shift
     return values + noise * scale * 0.3 * torch.randn(values.shape, generator=generator)
 
 
@@ -76,7 +76,7 @@ def flicker(grey: Tensor, static: Tensor) -> float:
 
 def test_static_points_hold_still():
     clip = ray_trace()
-    values = as_a_model_sees_it(clip.nearness)
+    values = as_a_model_sees_it(clip.disparity)
     each = flicker(pictures(values, EachImage()), clip.static)
     batch = flicker(pictures(values, WholeBatch()), clip.static)
     assert flicker(pictures(values, Steady(window=12)), clip.static) < each / 30
@@ -86,7 +86,7 @@ def test_static_points_hold_still():
 
 
 def test_a_camera_that_moves_forward_brightens_smoothly():
-    values = as_a_model_sees_it(ray_trace(forward=0.05).nearness)
+    values = as_a_model_sees_it(ray_trace(forward=0.05).disparity)
     steps = {
         span: (pictures(values, span).mean(dim=(1, 2)).diff()[:9] ** 2).mean()  # before the post
         for span in (EachImage(), Steady())
@@ -95,7 +95,7 @@ def test_a_camera_that_moves_forward_brightens_smoothly():
 
 
 def test_a_scene_cut_starts_anew():
-    street = ray_trace().nearness[:6]
+    street = ray_trace().disparity[:6]
     y, x = torch.meshgrid(
         torch.linspace(-0.3, 0.3, HEIGHT), torch.linspace(-0.5, 0.5, WIDTH), indexing="ij"
     )
@@ -111,7 +111,7 @@ def test_a_scene_cut_starts_anew():
 
 
 def test_a_frame_of_one_value_is_a_cut_not_an_error():
-    clip = ray_trace().nearness[:4].clone()
+    clip = ray_trace().disparity[:4].clone()
     clip[2] = 0.5
     _, shots = align_frames([sample(frame) for frame in clip])
     assert shots == [(0, 2), (2, 3), (3, 4)]
@@ -127,7 +127,7 @@ def test_a_sky_of_one_value_does_not_decide_the_scale():
 
 
 def test_invalid_pixels_take_no_part():
-    clip = as_a_model_sees_it(ray_trace().nearness)
+    clip = as_a_model_sees_it(ray_trace().disparity)
     valid = torch.ones_like(clip, dtype=torch.bool)
     valid[:, :, :20] = False
     settings = Rendering(range=Steady())

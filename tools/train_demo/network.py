@@ -9,17 +9,18 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from dpt_core.capture import capture
 from dpt_core.checkpoint.rules import revert
-from dpt_core.depth.config import DPTConfig, ImageRule, ReassembleConfig, ViTConfig
+from dpt_core.depth.config import DepthHeadConfig, DPTConfig, ImageRule, ReassembleConfig, ViTConfig
 from dpt_core.depth.families.depth_anything import FAMILIES
 from dpt_core.depth.families.family import block_rows
-from dpt_core.depth.families.parts import (
+from dpt_core.depth.families.shared import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     join_positions,
     split_positions,
 )
-from dpt_core.depth.net import DPT
+from dpt_core.depth.network import DPT
 
 GRID = 14  # trained positions: the nominal side of the input is 14 × 14 = 196 pixels
 WIDTH, CHANNELS, FEATURES, HEAD = 128, (48, 64, 96, 128), 48, (24, 32)
@@ -46,7 +47,7 @@ CONFIG = DPTConfig(
         ReassembleConfig(WIDTH, CHANNELS[3], readout=False, projected=True, resampled=True),
     ),
     features=FEATURES,
-    head_channels=HEAD,
+    head=DepthHeadConfig(HEAD),
     image=ImageRule(IMAGENET_MEAN, IMAGENET_STD, GRID * 14, 14, "cover", "bilinear", True),
 )
 
@@ -59,10 +60,9 @@ class Trainable(DPT):
         mean, std = (
             torch.tensor(v).view(3, 1, 1).to(images) for v in (IMAGENET_MEAN, IMAGENET_STD)
         )
-        size = (images.shape[-2], images.shape[-1])
-        last = self.head.proj_1ch
-        # Not in bands of rows: for what must be kept to learn from they save nothing.
-        return last[2](last.features(self.narrow((images - mean) / std), size)).squeeze(1)
+        with capture(self, ["head.proj_1ch"]) as maps:
+            self.predict((images - mean) / std)
+        return maps["head.proj_1ch"].squeeze(1)
 
 
 def make_network() -> Trainable:

@@ -33,8 +33,7 @@ def revive(net: Trainable, images: Tensor) -> int:
     """
     pairs = list(_pairs(net))
     narrow = "head.spatial_upsampler"
-    # Copies, since a ReLU works in place.
-    with capture(net, [narrow, *(first for first, _ in pairs)], _copy) as seen:
+    with capture(net, [narrow, *(first for first, _ in pairs)]) as seen:
         net(images)
     _scale(net, seen[narrow].std().item() / SPREAD)
     fresh = make_network().to(images.device).state_dict()
@@ -47,10 +46,6 @@ def revive(net: Trainable, images: Tensor) -> int:
         weights[f"{second}.weight"][:, dead] = 0
         count += int(dead.sum())
     return count
-
-
-def _copy(_name: str, output: Tensor) -> Tensor:
-    return output.clone()
 
 
 def _scale(net: Trainable, divisor: float) -> None:

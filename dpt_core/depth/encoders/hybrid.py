@@ -47,9 +47,9 @@ class Bottleneck(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         shortcut = x if self.shortcut is None else self.shortcut(x)
-        x = F.relu_(self.norm1(self.conv1(x)))
-        x = F.relu_(self.norm2(self.conv2(x)))
-        return F.relu_(self.norm3(self.conv3(x)).add_(shortcut))
+        x = F.relu(self.norm1(self.conv1(x)))  # B×C/4×h×w
+        x = F.relu(self.norm2(self.conv2(x)))  # B×C/4×h'×w'
+        return F.relu_(self.norm3(self.conv3(x)) + shortcut)  # B×C×h'×w'; the sum is nobody's
 
 
 class ResNetV2(nn.Module):
@@ -71,7 +71,7 @@ class ResNetV2(nn.Module):
             self.stages.append(stage)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        x = F.relu_(self.stem(images))
+        x = F.relu(self.stem(images))
         x = F.max_pool2d(pad_same(x, 3, 2), kernel_size=3, stride=2)
         maps = []
         for stage in self.stages:

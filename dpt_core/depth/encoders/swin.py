@@ -91,7 +91,7 @@ class WindowAttentionV2(WindowAttention):
         self.logit_scale = nn.Parameter(torch.empty(heads, 1, 1))
         self.bias_mlp = nn.Sequential(
             ops.Linear(2, bias_hidden),
-            nn.ReLU(inplace=True),
+            nn.ReLU(),
             ops.Linear(bias_hidden, heads, bias=False),
         )
 

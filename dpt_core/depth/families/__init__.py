@@ -1,7 +1,7 @@
 """One table per key layout: how it is recognised, renamed, and what its weights do not say."""
 
+from ...checkpoint.family import Family
 from . import depth_anything, depth_anything_3, midas_swin, midas_vit
-from .family import Family
 
 FAMILIES: tuple[Family, ...] = (
     *depth_anything.FAMILIES,

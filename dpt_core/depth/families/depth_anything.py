@@ -5,13 +5,15 @@ from functools import partial
 
 from torch import Tensor
 
+from ...checkpoint.context import FileContext
+from ...checkpoint.family import Family, Plan
+from ...checkpoint.hints import Overrides
 from ...checkpoint.rules import Rule, count_blocks
-from ..config import DPTConfig, ImageRule
-from ..hints import Requests, find_max_depth, find_variant
+from ..config import DepthHeadConfig, DPTConfig, ImageRule
+from ..hints import find_max_depth, find_variant
 from ..measure import Shapes, at_least_four, measure_decoder, measure_vit
-from ..surroundings import Surroundings
-from .family import Family, Plan, block_rows, depths_from_taps
-from .parts import (
+from .family import block_rows, depth_family, depths_from_taps
+from .shared import (
     BLOCK,
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -84,17 +86,17 @@ _TRANSFORMERS = (
 
 
 def plan(
-    pattern: str, tensors: Mapping[str, Tensor], around: Surroundings, asked: Requests
+    pattern: str, tensors: Mapping[str, Tensor], context: FileContext, overrides: Overrides
 ) -> Plan:
     """V1 or V2, metric or relative, and with that the stages."""
-    blocks = at_least_four(count_blocks(tensors, pattern, around.file), around.file)
+    blocks = at_least_four(count_blocks(tensors, pattern, context.file), context.file)
     hints = (
-        find_variant(around, asked, blocks, V2_TAPS),
-        find_max_depth(around, asked),
+        find_variant(context, overrides, blocks, V2_TAPS),
+        find_max_depth(context, overrides),
     )
     is_v2 = hints[0].value == "v2"
     depths = depths_from_taps(V2_TAPS[blocks] if is_v2 else range(blocks - 4, blocks))
-    return Plan(hints, depths, block_rows(depths))
+    return Plan(block_rows(depths), depths, hints)
 
 
 def configure(shapes: Shapes, plan: Plan) -> DPTConfig:
@@ -108,7 +110,12 @@ def configure(shapes: Shapes, plan: Plan) -> DPTConfig:
         encoder=encoder,
         reassembly=decoder.reassembly,
         features=decoder.features,
-        head_channels=decoder.head_channels,
+        head=DepthHeadConfig(
+            channels=decoder.head_channels,
+            kind="inverse" if max_depth is None else "metres",
+            activation="relu" if max_depth is None else "sigmoid",
+            max_depth=max_depth,
+        ),
         image=ImageRule(
             mean=IMAGENET_MEAN,
             std=IMAGENET_STD,
@@ -118,14 +125,12 @@ def configure(shapes: Shapes, plan: Plan) -> DPTConfig:
             depth_resampling="bilinear",
             depth_corners=variant == "v2",
         ),
-        activation="relu" if max_depth is None else "sigmoid",
-        max_depth=max_depth,
     )
 
 
 def _official(first: str, second: str) -> Family:
     block = "pretrained.blocks.{index}"
-    return Family(
+    return depth_family(
         name="Depth Anything",
         layout="official",
         signature=(
@@ -147,7 +152,7 @@ def _official(first: str, second: str) -> Family:
 
 
 def _transformers(first: str, second: str) -> Family:
-    return Family(
+    return depth_family(
         name="Depth Anything",
         layout="transformers",
         signature=(

@@ -4,25 +4,27 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from ...checkpoint.context import FileContext
+from ...checkpoint.family import Family, Plan
+from ...checkpoint.hints import Overrides
 from ...checkpoint.rules import Rule, count_blocks
-from ..config import DPTConfig, ImageRule
-from ..hints import Requests, find_metric_name
+from ..config import DepthHeadConfig, DPTConfig, ImageRule
+from ..hints import find_metric_name
 from ..measure import Shapes, at_least_four, measure_decoder, measure_vit
-from ..surroundings import Surroundings
 from .depth_anything import V2_TAPS, dinov2_encoder, feed_forward, official_head
-from .family import Family, Plan, block_rows, depths_from_taps
-from .parts import IMAGENET_MEAN, IMAGENET_STD, WB
+from .family import block_rows, depth_family, depths_from_taps
+from .shared import IMAGENET_MEAN, IMAGENET_STD, WB
 
 METRES_PER_FOCAL = 1 / 300  # the network sees every image as if taken with 300 pixels
 
 
-def plan(tensors: Mapping[str, Tensor], around: Surroundings, asked: Requests) -> Plan:
+def plan(tensors: Mapping[str, Tensor], context: FileContext, overrides: Overrides) -> Plan:
     """Mono or metric; the taps are V2's."""
     pattern = r"backbone\.pretrained\.blocks\.(\d+)\."
-    blocks = at_least_four(count_blocks(tensors, pattern, around.file), around.file)
+    blocks = at_least_four(count_blocks(tensors, pattern, context.file), context.file)
     taps = V2_TAPS.get(blocks, range(blocks - 4, blocks))
     depths = depths_from_taps(taps)
-    return Plan((find_metric_name(around),), depths, block_rows(depths))
+    return Plan(block_rows(depths), depths, (find_metric_name(context),))
 
 
 def configure(shapes: Shapes, plan: Plan) -> DPTConfig:
@@ -35,7 +37,13 @@ def configure(shapes: Shapes, plan: Plan) -> DPTConfig:
         encoder=encoder,
         reassembly=decoder.reassembly,
         features=decoder.features,
-        head_channels=decoder.head_channels,
+        head=DepthHeadConfig(
+            channels=decoder.head_channels,
+            kind="depth",
+            activation="exp",
+            metres_per_focal=METRES_PER_FOCAL if metric else None,
+            sky=True,
+        ),
         image=ImageRule(
             mean=IMAGENET_MEAN,
             std=IMAGENET_STD,
@@ -46,14 +54,11 @@ def configure(shapes: Shapes, plan: Plan) -> DPTConfig:
             depth_corners=False,
             shrink="area",
         ),
-        activation="exp",
-        metres_per_focal=METRES_PER_FOCAL if metric else None,
-        sky_head=True,
     )
 
 
 FAMILIES: tuple[Family, ...] = (
-    Family(
+    depth_family(
         name="Depth Anything 3 mono and metric",
         layout="official",
         signature=(

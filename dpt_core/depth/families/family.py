@@ -1,58 +1,56 @@
-"""What every family table provides."""
+"""What all depth families do alike: block rows from taps, normalisation, the patch grid's check."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
 
+from ...checkpoint.context import FileContext
+from ...checkpoint.family import Family, Plan
+from ...checkpoint.hints import Overrides
 from ...checkpoint.rules import Row, Rule
+from ...checkpoint.shapes import Shapes
+from ...errors import CheckpointError
 from ..config import DPTConfig, Four
-from ..hints import Hint, Requests
-from ..measure import Shapes
-from ..surroundings import Surroundings
+from ..hints import find_normalisation
+from ..network import DPT
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What must be known before the keys can be renamed.
+def depth_family(
+    name: str,
+    layout: str,
+    signature: tuple[str, ...],
+    rules: Sequence[Rule],
+    plan: Callable[[Mapping[str, Tensor], FileContext, Overrides], Plan],
+    configure: Callable[[Shapes, Plan], DPTConfig],
+    accepts: tuple[str, ...] = (),
+) -> Family:
+    """A `Family` of depth models, whose mean and std a ``preprocessor_config.json`` may change."""
 
-    Attributes:
-        hints: answers to what the weights do not say.
-        stage_depths: transformer blocks in each stage.
-        rows: the fields that the rules' patterns are filled with, one row a block.
-    """
+    def plan_images(
+        tensors: Mapping[str, Tensor], context: FileContext, overrides: Overrides
+    ) -> Plan:
+        planned = plan(tensors, context, overrides)
+        normalisation = find_normalisation(context)
+        return planned if normalisation is None else planned.with_hint(normalisation)
 
-    hints: tuple[Hint[Any], ...]
-    stage_depths: Four
-    rows: Sequence[Row]
+    def configure_images(shapes: Shapes, planned: Plan) -> DPTConfig:
+        config = configure(shapes, planned)
+        if config.image.multiple % config.encoder.multiple:
+            raise CheckpointError(
+                f"{shapes.file} has an encoder for images whose sides are multiples of "
+                f"{config.encoder.multiple} pixels, and {config.family} makes them multiples of "
+                f"{config.image.multiple}. It is damaged or another model; use the original "
+                "checkpoint."
+            )
+        normalisation: Any = planned.answer("normalisation")
+        if normalisation is None:
+            return config
+        mean, std = normalisation
+        return replace(config, image=replace(config.image, mean=mean, std=std))
 
-    def answer(self, name: str) -> Any:
-        """The value of the hint of that name."""
-        return next(hint.value for hint in self.hints if hint.name == name)
-
-
-@dataclass(frozen=True)
-class Family:
-    """A key layout of a model family.
-
-    Attributes:
-        name: for people.
-        layout: whose names the keys have, for people.
-        signature: keys that are all there in this layout and not in any other.
-        rules: the renaming table.
-        accepts: what of a user's `Requests` makes sense for it.
-        plan: hints and block counts, from the file's own keys.
-        configure: the whole configuration, from converted shapes.
-    """
-
-    name: str
-    layout: str
-    signature: tuple[str, ...]
-    rules: Sequence[Rule]
-    accepts: tuple[str, ...]
-    plan: Callable[[Mapping[str, Tensor], Surroundings, Requests], Plan]
-    configure: Callable[[Shapes, Plan], DPTConfig]
+    return Family(name, layout, signature, rules, plan_images, configure_images, DPT, accepts)
 
 
 def block_rows(stage_depths: Four) -> list[Row]:

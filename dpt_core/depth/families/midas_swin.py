@@ -7,15 +7,17 @@ from typing import Any, Literal
 
 from torch import Tensor
 
+from ...checkpoint.context import FileContext
+from ...checkpoint.family import Family, Plan
+from ...checkpoint.hints import Hint, Overrides
 from ...checkpoint.rules import Row, Rule, count_blocks
 from ...checkpoint.shapes import format_shape
 from ...errors import CheckpointError
-from ..config import DPTConfig, Four, ImageRule
-from ..hints import Hint, Requests, find_pretrained_window, find_window
+from ..config import DepthHeadConfig, DPTConfig, Four, ImageRule
+from ..hints import find_pretrained_window, find_window
 from ..measure import Shapes, measure_decoder, measure_swin, square_side
-from ..surroundings import Surroundings
-from .family import Family, Plan
-from .parts import (
+from .family import depth_family
+from .shared import (
     BLOCK,
     HALF,
     WB,
@@ -84,22 +86,22 @@ def plan(
     version: Version,
     layers: str,
     tensors: Mapping[str, Tensor],
-    around: Surroundings,
-    asked: Requests,
+    context: FileContext,
+    overrides: Overrides,
 ) -> Plan:
     """Blocks by stage, and the windows: from masks or tables if the file has them."""
     a, b, c, d = (
-        count_blocks(tensors, rf"{re.escape(layers)}\.{stage}\.blocks\.(\d+)\.", around.file)
+        count_blocks(tensors, rf"{re.escape(layers)}\.{stage}\.blocks\.(\d+)\.", context.file)
         for stage in range(4)
     )
     depths: Four = (a, b, c, d)
     rows: list[Row] = [
         {"stage": stage, "block": block} for stage, n in enumerate(depths) for block in range(n)
     ]
-    hints: list[Hint[Any]] = list(_window(version, tensors, around, depths))
+    hints: list[Hint[Any]] = list(_window(version, tensors, context, depths))
     if version == 2:
-        hints.append(find_pretrained_window(around, asked, hints[0].value))
-    return Plan(tuple(hints), depths, rows)
+        hints.append(find_pretrained_window(context, overrides, hints[0].value))
+    return Plan(rows, depths, tuple(hints))
 
 
 def configure(version: Version, shapes: Shapes, plan: Plan) -> DPTConfig:
@@ -119,7 +121,7 @@ def configure(version: Version, shapes: Shapes, plan: Plan) -> DPTConfig:
         encoder=encoder,
         reassembly=decoder.reassembly,
         features=decoder.features,
-        head_channels=decoder.head_channels,
+        head=DepthHeadConfig(decoder.head_channels),
         image=ImageRule(
             mean=HALF,
             std=HALF,
@@ -133,12 +135,12 @@ def configure(version: Version, shapes: Shapes, plan: Plan) -> DPTConfig:
 
 
 def _window(
-    version: Version, tensors: Mapping[str, Tensor], around: Surroundings, depths: Four
+    version: Version, tensors: Mapping[str, Tensor], context: FileContext, depths: Four
 ) -> tuple[Hint[int], Hint[int]]:
     """Sides of the attention window in tokens and of the trained input in pixels."""
     if version == 1:
         first, last = (
-            _table_window(tensors, f"{_MODEL}.layers.{stage}.blocks.0", around.file)
+            _table_window(tensors, f"{_MODEL}.layers.{stage}.blocks.0", context.file)
             for stage in (0, 3)
         )
         evidence = "the size of the position tables"
@@ -149,13 +151,13 @@ def _window(
         count, window = (square_side(n) for n in shape[:2]) if len(shape) == 3 else (None, None)
         if not count or not window or shape[1] != shape[2]:
             raise CheckpointError(
-                f"{around.file} has a wrong shape for {_MODEL}.layers.0.blocks.1.attn_mask: "
+                f"{context.file} has a wrong shape for {_MODEL}.layers.0.blocks.1.attn_mask: "
                 f"{format_shape(shape)}, where a square of windows and twice a square of tokens "
                 "was expected. The file is damaged; download it again."
             )
         evidence = "the size of the attention masks"
         return Hint("window", window, evidence), Hint("side", 4 * count * window, evidence)
-    window = find_window(around, is_tiny=sum(depths) <= 12)
+    window = find_window(context, is_tiny=sum(depths) <= 12)
     return window, Hint("side", 16 * window.value, "16 windows, as all published models")
 
 
@@ -173,7 +175,7 @@ def _table_window(tensors: Mapping[str, Tensor], block: str, file: str) -> int:
 
 
 FAMILIES: tuple[Family, ...] = (
-    Family(
+    depth_family(
         name="MiDaS Swin V2",
         layout="official",
         signature=(
@@ -185,7 +187,7 @@ FAMILIES: tuple[Family, ...] = (
         plan=partial(plan, 2, f"{_MODEL}.layers"),
         configure=partial(configure, 2),
     ),
-    Family(
+    depth_family(
         name="MiDaS Swin",
         layout="official",
         signature=(
@@ -197,7 +199,7 @@ FAMILIES: tuple[Family, ...] = (
         plan=partial(plan, 1, f"{_MODEL}.layers"),
         configure=partial(configure, 1),
     ),
-    Family(
+    depth_family(
         name="MiDaS Swin V2",
         layout="transformers",
         signature=(

@@ -7,13 +7,14 @@ from typing import Literal
 
 from torch import Tensor
 
+from ...checkpoint.context import FileContext
+from ...checkpoint.family import Family, Plan
+from ...checkpoint.hints import Overrides
 from ...checkpoint.rules import Row, Rule, count_blocks
-from ..config import DPTConfig, EncoderConfig, ImageRule
-from ..hints import Requests
+from ..config import DepthHeadConfig, DPTConfig, EncoderConfig, ImageRule
 from ..measure import Shapes, at_least_four, measure_decoder, measure_hybrid, measure_vit
-from ..surroundings import Surroundings
-from .family import Family, Plan, block_rows, depths_from_taps
-from .parts import (
+from .family import block_rows, depth_family, depths_from_taps
+from .shared import (
     BLOCK,
     HALF,
     POSITIONS,
@@ -177,22 +178,22 @@ def plan(
     block: str,
     bottleneck: str | None,
     tensors: Mapping[str, Tensor],
-    around: Surroundings,
-    asked: Requests,
+    context: FileContext,
+    overrides: Overrides,
 ) -> Plan:
     """Four equal stages; the hybrid's ResNet takes the place of the first two."""
-    count = at_least_four(count_blocks(tensors, block, around.file), around.file)
+    count = at_least_four(count_blocks(tensors, block, context.file), context.file)
     first, second, third, last = (count * quarter // 4 - 1 for quarter in (1, 2, 3, 4))
     if bottleneck is None:
         depths = depths_from_taps((first, second, third, last))
-        return Plan((), depths, block_rows(depths))
+        return Plan(block_rows(depths), depths)
     depths = (0, 0, third + 1, last - third)
     rows: list[Row] = block_rows(depths)
     for stage in range(3):
         pattern = bottleneck.replace("STAGE", str(stage))
-        layers = count_blocks(tensors, pattern, around.file)
+        layers = count_blocks(tensors, pattern, context.file)
         rows += [{"res_stage": stage, "res_block": i} for i in range(layers)]
-    return Plan((), depths, rows)
+    return Plan(rows, depths)
 
 
 def configure(kind: Kind, shapes: Shapes, plan: Plan) -> DPTConfig:
@@ -207,7 +208,7 @@ def configure(kind: Kind, shapes: Shapes, plan: Plan) -> DPTConfig:
         encoder=encoder,
         reassembly=decoder.reassembly,
         features=decoder.features,
-        head_channels=decoder.head_channels,
+        head=DepthHeadConfig(decoder.head_channels),
         image=ImageRule(
             mean=HALF,
             std=HALF,
@@ -228,7 +229,7 @@ def _family(
     block: str,
     bottleneck: str | None = None,
 ) -> Family:
-    return Family(
+    return depth_family(
         name=f"MiDaS {kind}",
         layout=layout,
         signature=signature,

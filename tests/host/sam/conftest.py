@@ -41,10 +41,10 @@ class Discs:
 
     def depth(self, kind: str = "inverse", shift: int = 0) -> dpt_core.Depth:
         """The red disc is nearest, then the blue one, then the ground; as a pack's own Depth."""
-        nearness = torch.ones(self.size)
-        nearness[self.mask(self.blue)] = 2.0
-        nearness[self.mask(self.red, shift)] = 4.0
-        values = nearness if kind == "inverse" else 8 / nearness
+        disparity = torch.ones(self.size)
+        disparity[self.mask(self.blue)] = 2.0
+        disparity[self.mask(self.red, shift)] = 4.0
+        values = disparity if kind == "inverse" else 8 / disparity
         return dpt_core.Depth(values.unsqueeze(0), kind)  # pyright: ignore[reportArgumentType]
 
 

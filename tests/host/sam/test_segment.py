@@ -221,7 +221,7 @@ def test_pictures_for_the_editor(segment, tmp_path, discs):
 
 
 def test_outlines_and_tints(host):
-    draw = host.pack.nodes.sam_pictures.draw_masks
+    draw = host.pack.nodes.segmentation.draw_masks.draw_masks
     one = torch.zeros(40, 60, dtype=torch.bool)
     one[10:30, :30] = True  # reaches the left edge, which is no outline
     layer = draw(torch.stack([one, torch.zeros_like(one)]))

@@ -9,8 +9,10 @@ import torch
 from PIL import Image
 
 import dpt_core
-from dpt_core import cli, files, render
-from dpt_core.depth.model import Depth
+from dpt_core import render
+from dpt_core.cli import files
+from dpt_core.cli import parser as cli
+from dpt_core.depth_map import Depth
 
 Capture = pytest.CaptureFixture[str]
 
@@ -204,7 +206,7 @@ class TestExisting:
 def test_png16_of_distance_is_white_near_and_restores(tmp_path: Path) -> None:
     depth = np.array([[1.0, 2.0], [3.0, 5.0]], dtype=np.float32)
     path = tmp_path / "distance.png"
-    path.write_bytes(files.encode_png16(depth, "distance"))
+    path.write_bytes(files.encode_png16(depth, "depth"))
     with Image.open(path) as picture:
         pixels, text = np.asarray(picture).astype(np.float64), picture.info
     assert pixels[0, 0] == 65535

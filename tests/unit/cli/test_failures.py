@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from dpt_core import files
-from dpt_core.cli import main
-from dpt_core.depth.model import Depth, DepthModel
+from dpt_core.cli import files, main
+from dpt_core.depth_map import Depth
+from dpt_core.estimate.model import DepthModel
 
 Capture = pytest.CaptureFixture[str]
 

@@ -20,10 +20,10 @@ class TestInspect:
         shown = json.loads(capsys.readouterr().out)
         expected = dpt_core.inspect(checkpoint, max_depth=20)
         fields = json.loads(json.dumps(dataclasses.asdict(expected), default=str))
-        assert shown == {**fields, "known": None}
+        assert shown == {**fields, "published": None}
         assert shown["path"] == str(checkpoint)
         assert shown["family"] == "Depth Anything V2 metric"
-        assert shown["config"]["max_depth"] == 20
+        assert shown["config"]["head"]["max_depth"] == 20
         assert shown["config"]["encoder"]["stage_depths"] == [3, 3, 3, 3]
         assert [hint["evidence"] for hint in shown["hints"]] == [
             "the name 'depth_anything_v2_vits'",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dpt_core import files
+from dpt_core.cli import files
 
 
 class TestReading:

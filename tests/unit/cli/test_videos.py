@@ -10,8 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
-from dpt_core import batch, render, videos
-from dpt_core.depth.model import Depth, DepthModel
+from dpt_core import render
+from dpt_core.cli import batch, videos
+from dpt_core.depth_map import Depth
+from dpt_core.estimate.model import DepthModel
 
 Capture = pytest.CaptureFixture[str]
 

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 import dpt_core
-from dpt_core.checkpoint import known
+from dpt_core.checkpoint import published as known
 
 IMAGE = torch.rand(1, 3, 40, 56, generator=torch.Generator().manual_seed(1))
 
@@ -176,19 +176,21 @@ class TestDoctor:
     def test_known_file_and_its_licence(self, depth_anything, save, tmp_path, monkeypatch):
         path = save(depth_anything, tmp_path / "renamed.pth")
         digest = known._sha256(path, path.stat().st_size, 0)
-        published = known.KnownFile("da_tiny.pth", "Apache-2.0", path.stat().st_size, digest, "v1")
-        monkeypatch.setattr(known, "KNOWN", (published,))
+        published = known.PublishedFile(
+            "da_tiny.pth", "Apache-2.0", path.stat().st_size, digest, "v1"
+        )
+        monkeypatch.setattr(known, "PUBLISHED", (published,))
         inspection = dpt_core.inspect(path)
-        assert inspection.known == published
-        assert "known file: da_tiny.pth, Apache-2.0" in inspection.summary()
+        assert inspection.published == published
+        assert "published file: da_tiny.pth, Apache-2.0" in inspection.summary()
 
     def test_file_of_the_same_size_is_not_taken_for_it(
         self, depth_anything, save, tmp_path, monkeypatch
     ):
         path = save(depth_anything, tmp_path / "renamed.pth")
-        published = known.KnownFile("da_tiny.pth", "MIT", path.stat().st_size, "0" * 64, "v1")
-        monkeypatch.setattr(known, "KNOWN", (published,))
-        assert dpt_core.inspect(path).known is None
+        published = known.PublishedFile("da_tiny.pth", "MIT", path.stat().st_size, "0" * 64, "v1")
+        monkeypatch.setattr(known, "PUBLISHED", (published,))
+        assert dpt_core.inspect(path).published is None
 
     def test_summary_says_what_it_is(self, depth_anything, save, tmp_path):
         summary = dpt_core.inspect(save(depth_anything, tmp_path / "model.safetensors")).summary()

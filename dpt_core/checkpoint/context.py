@@ -1,0 +1,77 @@
+"""All that may hold a hint on a checkpoint, beside its weights."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .published import PublishedFile, find_published
+
+WEIGHTS = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
+
+
+@dataclass(frozen=True)
+class FileContext:
+    """The path, the file's metadata and the JSON files beside it.
+
+    Attributes:
+        path: the file, or the folder of the Hugging Face kind.
+        metadata: the file's own notes.
+        sidecar: ``config.json``, if it is of a depth model and this file's; else empty.
+        preprocessor: ``preprocessor_config.json``, if there is one; else empty.
+    """
+
+    path: Path
+    metadata: dict[str, str]
+    sidecar: dict[str, Any]
+    preprocessor: dict[str, Any]
+
+    @classmethod
+    def of(cls, path: Path, metadata: dict[str, str]) -> "FileContext":
+        """Look around a checkpoint."""
+        folder = path if path.is_dir() else path.parent
+        sidecar = _read_json(folder / "config.json")
+        is_depth = sidecar.get("model_type") in ("depth_anything", "dpt")
+        if not (is_depth and _owns_folder(path)):
+            sidecar = {}  # another model's: many folders hold more than one
+        preprocessor = _read_json(folder / "preprocessor_config.json") if sidecar else {}
+        return cls(path, metadata, sidecar, preprocessor)
+
+    @property
+    def published(self) -> PublishedFile | None:
+        """The published file that this one is, byte for byte; hashed when this is asked."""
+        return find_published(self.path)
+
+    @property
+    def file(self) -> str:
+        """The name for messages."""
+        return self.path.name
+
+    @property
+    def names(self) -> list[str]:
+        """The checkpoint's own name and its three folders', nearest first."""
+        own = self.path.name if self.path.is_dir() else self.path.stem
+        return [own, *(part.name for part in list(self.path.absolute().parents)[:3])]
+
+    @property
+    def backbone(self) -> dict[str, Any]:
+        """The part of the sidecar on the encoder."""
+        backbone = self.sidecar.get("backbone_config")
+        return backbone if isinstance(backbone, dict) else {}
+
+
+def _owns_folder(path: Path) -> bool:
+    """Whether a JSON file beside this checkpoint is its own: people keep many in one folder."""
+    if path.is_dir() or path.stem.startswith(("model", "pytorch_model")):
+        return True
+    beside = (file for file in path.parent.iterdir() if file.suffix in WEIGHTS)
+    return all(file == path for file in beside)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """The table in a JSON file; empty if there is none, since that is no evidence either way."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,122 @@
+"""The path of a checkpoint: read → detect → convert → measure → build, for every kind of model."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ..layers import Ops
+from .build import assemble, check_shapes, common_dtype, move_weights
+from .context import FileContext
+from .detect import detect, find_model
+from .family import Family
+from .hints import Overrides
+from .inspection import Inspection
+from .read import StateFile
+from .rules import convert
+from .shapes import Shapes
+
+DType = torch.dtype | Callable[[Inspection[Any]], torch.dtype] | None
+
+
+class Prepared(NamedTuple):
+    """A file that is understood, before the network is built.
+
+    Attributes:
+        family: the family that it belongs to.
+        inspection: what it is.
+        tensors: its weights under the converted names.
+        origin: for each of those the file's own name.
+    """
+
+    family: Family
+    inspection: Inspection[Any]
+    tensors: dict[str, Tensor]
+    origin: dict[str, str]
+
+
+def prepare(
+    state: StateFile, families: Sequence[Family], overrides: Overrides, kind: str
+) -> Prepared:
+    """Detect, convert and measure; the tensors of `state` are used up.
+
+    Args:
+        state: the file.
+        families: those that it may belong to.
+        overrides: what the user chose.
+        kind: what all the families are, for messages: ``"depth model"``.
+
+    Raises:
+        CheckpointError: the file belongs to none of them, or is damaged.
+    """
+    file = state.path.name
+    state = find_model(state, families)
+    family = detect(state.tensors, families, file, kind)
+    overrides.refuse(family.accepts, family.name, file)
+    dtype = common_dtype(state.tensors)
+    context = FileContext.of(state.path, state.metadata)
+    plan = family.plan(state.tensors, context, overrides)
+    tensors, origin = convert(state.tensors, family.rules, plan.rows, file)
+    shapes = Shapes(tensors, origin, file)
+    config = family.configure(shapes, plan)
+    family.adapt(tensors, shapes, config)
+    inspection = Inspection(
+        path=state.path,
+        family=getattr(config, "family", family.name),
+        layout=family.layout,
+        config=config,
+        hints=plan.hints,
+        parameters=sum(tensor.numel() for tensor in tensors.values()),
+        dtype=dtype,
+        bytes=state.bytes,
+        warnings=state.warnings,
+    )
+    check_shapes(tensors, origin, partial(family.build, config), file)
+    return Prepared(family, inspection, tensors, origin)
+
+
+class Built(NamedTuple):
+    """A network with the file's weights in it.
+
+    Attributes:
+        net: the network.
+        inspection: what it is, with warnings about its values.
+        dtype: what it computes in.
+    """
+
+    net: nn.Module
+    inspection: Inspection[Any]
+    dtype: torch.dtype
+
+
+def build(
+    prepared: Prepared, dtype: DType, device: torch.device | str, ops: Ops, result: str
+) -> Built:
+    """The network of a prepared file; its tensors are used up.
+
+    Args:
+        prepared: the file.
+        dtype: what to compute in, or what chooses it by the inspection; None for float32.
+        device: where to compute.
+        ops: namespace of layers.
+        result: what suffers from damaged weights, for messages: ``"depth"``.
+    """
+    inspection, tensors = prepared.inspection, prepared.tensors
+    chosen = dtype(inspection) if callable(dtype) else dtype or torch.float32
+    if not isinstance(chosen, torch.dtype) or not chosen.is_floating_point:
+        raise TypeError(f"dtype is {chosen!r}; a floating-point torch.dtype was expected.")
+    exact = {name: tensors[name].to(device, torch.float32) for name in prepared.family.exact}
+    file = inspection.path.name
+    broken = move_weights(tensors, prepared.origin, device, chosen, file, result)
+    net = assemble(partial(prepared.family.build, inspection.config, ops), tensors | exact)
+    warnings = (*inspection.warnings, *broken)
+    return Built(net, replace(inspection, warnings=warnings), chosen)
+
+
+def find_family(state: StateFile, families: Sequence[Family]) -> Family | None:
+    """The family whose whole signature is in the file, if there is one."""
+    tensors = find_model(state, families).tensors
+    return next((f for f in families if all(key in tensors for key in f.signature)), None)

@@ -1,0 +1,5 @@
+"""The command line: parse, call, report."""
+
+from .parser import main
+
+__all__ = ["main"]

@@ -1,0 +1,176 @@
+"""A loaded depth model: images in, raw depth out, in chunks."""
+
+import math
+import warnings
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..checkpoint.inspection import Inspection
+from ..checkpoint.shapes import format_dtype
+from ..depth.config import DPTConfig, Fit, ImageRule
+from ..depth.heads.depth import Prediction
+from ..depth.network import DPT
+from ..depth.preprocessing import Size, finest, network_size, to_image, to_network
+from ..depth_map import Depth
+from ..errors import PrecisionWarning
+from ..geometry.camera import check_fov, intrinsics_of_fov
+from ..images import check_images
+from .chunks import Progress, auto_chunk, run_in_chunks
+from .precision import find_lost, in_float32
+from .sky import fill_sky
+
+MOST_PIXELS = 2**25  # of the network's input: 5,792², with which a strip's length would explode
+
+
+@dataclass
+class DepthModel:
+    """A depth network that knows its own preprocessing.
+
+    Attributes:
+        config: everything that defines it.
+        net: normalised B×3×H×W → B×H×W at the network's size.
+        inspection: where it comes from, and the evidence for what the weights do not say.
+        device: where it computes; a host that moves the weights by itself sets this.
+        dtype: what it computes in.
+        casts_weights: the layers cast their weights to the format of their input at use.
+    """
+
+    config: DPTConfig
+    net: DPT
+    inspection: Inspection[DPTConfig]
+    device: torch.device
+    dtype: torch.dtype
+    casts_weights: bool = False
+
+    def preprocess(
+        self, images: Tensor, resolution: int | None = None, fit: Fit | None = None
+    ) -> Tensor:
+        """B×3×H×W float in [0, 1] → the network's float32 input, on the images' device.
+
+        Args:
+            images: RGB, any size.
+            resolution: the side that the model's size rule works with, in pixels; None for
+                the model's own. Sides are then snapped to whole patches.
+            fit: as for `infer`.
+        """
+        check_images(images)
+        rule = self.config.image.with_fit(fit)
+        return to_network(images, rule, self._network_size(images, resolution, rule))
+
+    @torch.no_grad()
+    def infer(
+        self,
+        images: Tensor,
+        resolution: int | None = None,
+        batch_size: int | None = None,
+        progress: Progress | None = None,
+        fov: float | None = None,
+        fit: Fit | None = None,
+    ) -> Depth:
+        """Estimate depth at the images' own size.
+
+        The work goes in chunks, so that hundreds of frames need no more memory than one
+        chunk and the result. When the device runs out of memory the chunk is halved and
+        the work goes on at the same frame. An image whose depth is lost in half precision
+        (NaN, infinite or all equal) is estimated again in float32, and it alone.
+
+        Args:
+            images: B×3×H×W float RGB in [0, 1], any size, on any device; never changed.
+            resolution: as for `preprocess`.
+            batch_size: images to a chunk; None decides by the device.
+            progress: called with (images done, images in all) after each chunk; an
+                exception that it raises ends the work.
+            fov: horizontal field of view in degrees, for metric models that need it (Depth
+                Anything 3): with it they give metres, without it depth without a unit.
+            fit: how the aspect is kept on the way into the network, instead of the model's own
+                way; see `ImageRule`. Models that take squares alone ignore it.
+
+        Raises:
+            TypeError, ValueError: the images or the numbers cannot be used.
+
+        Warns:
+            PrecisionWarning: how many images were estimated again in float32.
+        """
+        check_images(images)
+        if fov is not None:
+            check_fov(fov)
+        if batch_size is not None and batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}; it must be at least 1 (or None).")
+        rule = self.config.image.with_fit(fit)
+        height, width = images.shape[-2:]
+        size = self._network_size(images, resolution, rule)
+        values = torch.empty(len(images), height, width)
+        sky = torch.empty_like(values) if self.config.head.sky else None
+        again = 0
+        chunks = run_in_chunks(
+            lambda part: self._run(images[part], rule, size),
+            len(images),
+            batch_size or auto_chunk(self.device, size),
+            self.device,
+            progress,
+            self.config.images_together,
+        )
+        for part, (depth, lost) in chunks:
+            values[part] = depth.depth
+            if sky is not None and depth.sky is not None:
+                sky[part] = depth.sky
+            again += lost
+        if again:
+            notice = PrecisionWarning(again, format_dtype(self.dtype))
+            warnings.warn(notice, stacklevel=3)  # the decorator's frame lies between
+        factor = self._metres_per_unit(fov, size[1])
+        camera = None if fov is None else intrinsics_of_fov(fov, width, height)
+        return Depth(
+            values=values if factor is None else values.mul_(factor),
+            kind=self.config.kind if factor is None else "metres",
+            sky=sky,
+            intrinsics=None if camera is None else camera.expand(len(images), 3, 3),
+            checkpoint=self.inspection.path.name,
+        )
+
+    def _run(self, images: Tensor, rule: ImageRule, size: Size) -> tuple[Prediction, int]:
+        """One chunk, at the images' size, and how many images took a second run in float32."""
+        image_size = (images.shape[-2], images.shape[-1])
+        if images.itemsize > finest(self.device).itemsize:
+            images = images.float()
+        inputs = to_network(images.to(self.device), rule, size)
+        depth, sky = self.net.predict(inputs.to(self.dtype))
+        lost = find_lost(depth) if depth.itemsize < 4 else []
+        if lost:
+            depth, sky = depth.float(), None if sky is None else sky.float()
+            with in_float32(self.net, self.dtype, self.casts_weights):
+                for number in lost:
+                    better = self.net.predict(inputs[number : number + 1])
+                    depth[number] = better.depth[0]
+                    if sky is not None and better.sky is not None:
+                        sky[number] = better.sky[0]
+        if sky is not None:
+            depth = fill_sky(depth.float(), sky.float())
+            sky = to_image(sky, rule, image_size)
+        return Prediction(to_image(depth, rule, image_size), sky), len(lost)
+
+    def _metres_per_unit(self, fov: float | None, network_width: int) -> float | None:
+        """What brings depth to metres: the focal length in pixels times a constant."""
+        if fov is None or self.config.head.metres_per_focal is None:
+            return None
+        focal = 0.5 * network_width / math.tan(math.radians(fov) / 2)
+        return focal * self.config.head.metres_per_focal
+
+    def _network_size(self, images: Tensor, resolution: int | None, rule: ImageRule) -> Size:
+        least = 1 if rule.fit == "square" else rule.multiple
+        if resolution is not None and resolution < least:
+            raise ValueError(
+                f"resolution is {resolution}; it must be at least {least} pixels. This model's "
+                f"own is {rule.side}."
+            )
+        height, width = images.shape[-2:]
+        size = network_size((height, width), rule, resolution)
+        if size[0] * size[1] > MOST_PIXELS:
+            raise ValueError(
+                f"Images of {width}×{height} pixels would enter the network at "
+                f"{size[1]:,}×{size[0]:,}. Cut them to a shape less long and thin, or choose a "
+                "lower resolution."
+            )
+        return size

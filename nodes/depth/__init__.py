@@ -1,0 +1,1 @@
+"""Nodes that estimate and render depth."""

@@ -1,0 +1,1 @@
+"""Nodes between depth and space."""

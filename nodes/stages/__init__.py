@@ -1,0 +1,1 @@
+"""Nodes that look inside a model."""
