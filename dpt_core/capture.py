@@ -1,4 +1,4 @@
-"""Named intermediate results, taken from outside the forward pass."""
+"""Intermediate results by name, without a flag in any forward pass."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -9,27 +9,28 @@ from torch import nn
 Keep = Callable[[str, Any], Any]
 
 
-def _as_it_is(_name: str, output: Any) -> Any:
+def _whole(_name: str, output: Any) -> Any:
     return output
 
 
 @contextmanager
-def capture(
-    net: nn.Module, names: Iterable[str], keep: Keep = _as_it_is
-) -> Iterator[dict[str, Any]]:
+def capture(net: nn.Module, names: Iterable[str], keep: Keep = _whole) -> Iterator[dict[str, Any]]:
     """Collect what the named modules return while the block runs.
+
+    An output is what a plain forward pass gives, whole, and nothing writes into it afterwards.
 
     Args:
         net: the network, for example ``DepthModel.net``.
         names: module names such as ``"imgencoder.patch_embed"``, ``"imgencoder"`` (the
             four stages), ``"reassemble.spatial_upx4"``, ``"fusion.blocks.0"``,
             ``"head.proj_1ch"`` (the logits).
-        keep: what to keep of an output, given its name: called while the network runs, so
-            that a copy can leave the device, or be made small, before the next one is there.
+        keep: gets the name and the output while the network runs, and returns what to keep of
+            it, for example a smaller copy on the CPU. By default the output itself.
 
     Yields:
-        A dictionary, filled by name as the modules run; a module that runs twice keeps the
-        last result. Without `keep` tensors are the network's own: copy what you change.
+        A dictionary, filled by name as the modules run; for a module that runs twice it holds the
+        last output. Without `keep` the tensors are the network's own: copy them before you
+        change them.
 
     Raises:
         AttributeError: the network has no module of that name.

@@ -10,6 +10,7 @@ class SwiGLU(nn.Module):
     """silu(first half) · second half of the channels (arXiv:2002.05202)."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """…×2C → …×C."""
         gate, value = x.chunk(2, dim=-1)
         return F.silu(gate).mul_(value)
 
@@ -26,4 +27,5 @@ class MLP(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """…×width → the same shape."""
         return self.layers(x)

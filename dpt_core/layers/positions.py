@@ -51,8 +51,9 @@ class PositionEncoding(nn.Module):
         self.base_patch_embedding = nn.Parameter(torch.empty(1, width, *grid))
 
     def forward(self, tokens: Tensor, grid: Grid) -> Tensor:
+        """B×(1+N)×C tokens of a grid of N patches → the same shape."""
         table = self.base_patch_embedding.to(tokens.device, torch.float32)
-        patches = RESAMPLERS[self.resampling](table, grid).flatten(2).transpose(1, 2)
+        patches = RESAMPLERS[self.resampling](table, grid).flatten(2).transpose(1, 2)  # 1×N×C
         positions = torch.cat([self.cls_embedding.to(patches), patches], dim=1)
         return tokens + positions.to(tokens)
 
@@ -61,4 +62,5 @@ class NoPositions(nn.Module):
     """For encoders whose attention knows relative positions instead."""
 
     def forward(self, tokens: Tensor, grid: Grid) -> Tensor:
+        """Tokens as they are."""
         return tokens

@@ -2,11 +2,16 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from dpt_core import DepthModel, capture, load
+from dpt_core.checkpoint.family import Family
+from dpt_core.depth.families import FAMILIES
+from dpt_core.depth.heads import bands
 
 
 @pytest.fixture
@@ -59,3 +64,52 @@ def test_a_name_that_is_not_there_is_an_error(model: DepthModel) -> None:
     ):
         pass
     assert not any(module._forward_hooks for module in model.net.modules())
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f"{f.name}-{f.layout}-{f.signature[-2]}")
+def test_every_name_gives_what_a_plain_forward_gives_and_keeps_it(
+    family: Family,
+    make_tiny: Callable[[Family], dict[str, Tensor]],
+    save: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = save(make_tiny(family), tmp_path / "model.safetensors")
+    model, plain = load(path), load(path, ops=nn)
+    side = 2 * model.config.image.multiple if model.config.image.fit != "square" else 0
+    images = torch.rand(2, 3, side or model.config.image.side, side or model.config.image.side)
+    if side:
+        images = images[..., : side // 2]  # not square
+    names = [name for name, _ in model.net.named_modules() if name]
+
+    # As it is used, in bands of few rows: what stands in the results after the run, …
+    monkeypatch.setattr(bands, "BAND_BYTES", 2**10)
+    with torch.no_grad(), capture(model.net, names) as results:
+        model.net(images)
+    # … and PyTorch's own layers on whole maps, each output copied as soon as it is there.
+    monkeypatch.setattr(bands, "BAND_BYTES", 2**40)
+    with torch.no_grad(), capture(plain.net, names, lambda _, output: copy(output)) as expected:
+        plain.net(images)
+
+    assert results.keys() == expected.keys()
+    assert {name.split(".")[0] for name in results} == {
+        "imgencoder",
+        "reassemble",
+        "fusion",
+        "head",
+    }
+    for name in expected:
+        for found, wanted in zip(flat(results[name]), flat(expected[name]), strict=True):
+            assert found.shape == wanted.shape, name
+            assert (found - wanted).abs().max() <= 1e-4 * wanted.std() + 1e-6, name
+
+
+def flat(output: Any) -> list[Tensor]:
+    """The tensors in a module's output, whatever they lie in."""
+    if isinstance(output, Tensor):
+        return [output]
+    return [tensor for part in output or () for tensor in flat(part)]
+
+
+def copy(output: Any) -> list[Tensor]:
+    return [tensor.clone() for tensor in flat(output)]

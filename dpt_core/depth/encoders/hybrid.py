@@ -24,6 +24,7 @@ class SameConv(nn.Module):
         self.conv = ops.Conv2d(inputs, outputs, kernel_size=kernel, stride=stride, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """B×C×h×w → B×outputs×⌈h/stride⌉×⌈w/stride⌉."""
         return self.conv(pad_same(x, self.kernel, self.stride))
 
 
@@ -46,14 +47,15 @@ class Bottleneck(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
+        """B×inputs×h×w → B×C×h'×w', smaller by the stride."""
         shortcut = x if self.shortcut is None else self.shortcut(x)
         x = F.relu(self.norm1(self.conv1(x)))  # B×C/4×h×w
         x = F.relu(self.norm2(self.conv2(x)))  # B×C/4×h'×w'
-        return F.relu_(self.norm3(self.conv3(x)) + shortcut)  # B×C×h'×w'; the sum is nobody's
+        return F.relu_(self.norm3(self.conv3(x)) + shortcut)  # B×C×h'×w'
 
 
 class ResNetV2(nn.Module):
-    """B×3×H×W → maps at 1/4, 1/8 and 1/16."""
+    """Three stages of bottlenecks after a stem."""
 
     def __init__(self, config: HybridConfig, ops: Ops) -> None:
         super().__init__()
@@ -71,8 +73,9 @@ class ResNetV2(nn.Module):
             self.stages.append(stage)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        x = F.relu(self.stem(images))
-        x = F.max_pool2d(pad_same(x, 3, 2), kernel_size=3, stride=2)
+        """B×3×H×W → B×C×h×w at 1/4, 1/8 and 1/16 of the size."""
+        x = F.relu(self.stem(images))  # B×stem×H/2×W/2
+        x = F.max_pool2d(pad_same(x, 3, 2), kernel_size=3, stride=2)  # B×stem×H/4×W/4
         maps = []
         for stage in self.stages:
             x = stage(x)
@@ -89,7 +92,7 @@ class ResNetPatchEmbed(nn.Module):
         self.proj = ops.Conv2d(config.widths[-1], config.vit.width, kernel_size=1)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Two maps for the decoder, and B×N×C patches for the transformer."""
+        """B×3×H×W → maps at 1/4 and 1/8 for the decoder, and B×N×C patches at 1/16."""
         fine, middle, coarse = self.backbone(images)
         return fine, middle, self.proj(coarse).flatten(2).transpose(1, 2)
 
@@ -102,6 +105,7 @@ class HybridViT(ViT):
         self.patch_embed = ResNetPatchEmbed(config, ops)
 
     def forward(self, images: Tensor) -> list[Stage]:
+        """B×3×H×W → two ResNet maps without, two maps of tokens with a cls token."""
         grid = (images.shape[-2] // self.patch, images.shape[-1] // self.patch)
         fine, middle, patches = self.patch_embed(images)
         stages = self.transform(patches, grid)

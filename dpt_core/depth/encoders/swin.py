@@ -129,6 +129,7 @@ class Block(nn.Module):
         self.norm_mlp = ops.LayerNorm(width, eps=config.norm_eps)
 
     def forward(self, x: Tensor, cache: BiasCache, setting: tuple) -> Tensor:
+        """B×side×side×C → the same shape."""
         if self.version == 1:
             x = x + self._attend(self.norm_attn(x), cache, setting)
             return x + self.mlp(self.norm_mlp(x))
@@ -148,6 +149,7 @@ class Block(nn.Module):
         bias = cache.get(id(self), setting, offsets, spread)
         mask = _shift_mask(window, shift, x) if shift else None
         count = side // window
+        # B×side×side×C → B×count×count×window×window×C, and back after the attention.
         windows = x.unflatten(1, (count, window)).unflatten(3, (count, window)).transpose(2, 3)
         mixed = self.attn(windows.flatten(3, 4), bias, mask)
         x = mixed.unflatten(3, (window, window)).transpose(2, 3).flatten(3, 4).flatten(1, 2)
@@ -165,8 +167,9 @@ class Merge(nn.Module):
         self.reduction = ops.Linear(4 * width, 2 * width, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """B×h×w×C → B×h/2×w/2×2C."""
         corners = (x[:, i::2, j::2] for j in (0, 1) for i in (0, 1))  # rows change first
-        x = torch.cat(list(corners), dim=-1)
+        x = torch.cat(list(corners), dim=-1)  # B×h/2×w/2×4C
         return self.reduction(self.norm(x)) if self.norm_first else self.norm(self.reduction(x))
 
 
@@ -180,13 +183,14 @@ class SwinStage(nn.Module):
         )
 
     def forward(self, x: Tensor, cache: BiasCache, setting: tuple) -> Tensor:
+        """B×side×side×C → the same shape."""
         for block in self.blocks:
             x = block(x, cache, setting)
         return x
 
 
 class PatchEmbed(nn.Module):
-    """B×3×H×W → B×rows×columns×C, normalised."""
+    """One linear projection per patch, normalised."""
 
     def __init__(self, config: SwinConfig, ops: Ops) -> None:
         super().__init__()
@@ -194,6 +198,7 @@ class PatchEmbed(nn.Module):
         self.norm = ops.LayerNorm(config.width, eps=config.norm_eps)
 
     def forward(self, images: Tensor) -> Tensor:
+        """B×3×H×W → B×h×w×C."""
         return self.norm(self.proj(images).permute(0, 2, 3, 1))
 
 
@@ -209,10 +214,11 @@ class Swin(nn.Module):
         self.bias_cache = BiasCache()
 
     def forward(self, images: Tensor) -> list[Stage]:
+        """B×3×H×H → four stages, maps B×C×h×h, 2C at half the side, and so on."""
         height, width = images.shape[-2:]
         if height != width:
             raise ValueError(f"A Swin model's input is square, not {height}×{width} pixels.")
-        x = self.patch_embed(images)
+        x = self.patch_embed(images)  # B×h×h×C
         setting = (x.shape[1], x.device, x.dtype)
         outputs = []
         for stage, merge in zip(self.stages, self.merges, strict=True):

@@ -1,4 +1,4 @@
-"""The plain vision transformer: DINOv2's, BEiT's and MiDaS v3.0's, in four stages."""
+"""The plain vision transformer of DINOv2, BEiT and MiDaS v3.0, in four stages."""
 
 from collections.abc import Callable
 from functools import partial
@@ -18,14 +18,16 @@ MakeNorm = Callable[[int], nn.Module]
 
 
 class PatchEmbed(nn.Module):
-    """B×3×H×W → B×N×C: one linear projection per patch."""
+    """One linear projection per patch."""
 
     def __init__(self, width: int, patch: int, ops: Ops) -> None:
         super().__init__()
         self.proj = ops.Conv2d(3, width, kernel_size=patch, stride=patch)
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.proj(images).flatten(2).transpose(1, 2)
+        """B×3×H×W → B×N×C, row by row."""
+        x = self.proj(images)  # B×C×h×w
+        return x.flatten(2).transpose(1, 2)
 
 
 class Block(nn.Module):
@@ -47,6 +49,7 @@ class Block(nn.Module):
             self.scale_mlp = nn.Parameter(torch.empty(width))
 
     def forward(self, x: Tensor, grid: Grid, cache: BiasCache) -> Tensor:
+        """B×(1+N)×C tokens, cls first, of a grid of N patches → the same shape."""
         bias = None
         if self.relative_bias is not None:
             offsets = partial(self.relative_bias.offsets, grid, x)
@@ -65,6 +68,7 @@ class EncoderStage(nn.Module):
         self.blocks = nn.ModuleList(Block(config, norm, ops) for _ in range(depth))
 
     def forward(self, x: Tensor, grid: Grid, cache: BiasCache) -> Tensor:
+        """B×(1+N)×C → the same shape."""
         for block in self.blocks:
             x = block(x, grid, cache)
         return x
@@ -92,13 +96,14 @@ class ViT(nn.Module):
         self.bias_cache = BiasCache()
 
     def forward(self, images: Tensor) -> list[Stage]:
+        """B×3×H×W → four stages: maps B×C×h×w and cls tokens B×C."""
         grid = (images.shape[-2] // self.patch, images.shape[-1] // self.patch)
         return self.transform(self.patch_embed(images), grid)
 
     def transform(self, patches: Tensor, grid: Grid) -> list[Stage]:
         """Embedded patches B×N×C through all four stages."""
-        cls = self.cls_token.to(patches).expand(len(patches), -1, -1)
-        tokens = self.posenc(torch.cat([cls, patches], dim=1), grid)
+        cls = self.cls_token.to(patches).expand(len(patches), -1, -1)  # B×1×C
+        tokens = self.posenc(torch.cat([cls, patches], dim=1), grid)  # B×(1+N)×C
         outputs = []
         for stage in self.stages:
             tokens = stage(tokens, grid, self.bias_cache)
