@@ -1,0 +1,40 @@
+// Shows on the two loader nodes what the loaded file turned out to be. The server sends the text
+// with the node's result.
+
+import { app } from "../../../scripts/app.js";
+import { createElement } from "../lib/dom.js";
+import { addElementWidget } from "../lib/nodes.js";
+import { showRunResults } from "../lib/run_results.js";
+
+const NODES = ["DPTLoadCheckpoint", "DPTLoadSAM"];
+const HEIGHT = 120;
+const BEFORE_FIRST_RUN = "Run the workflow to see what this file is.";
+
+const STYLE = {
+  boxSizing: "border-box",
+  padding: "6px 8px",
+  borderRadius: "6px",
+  background: "var(--comfy-input-bg)",
+  color: "var(--input-text)",
+  font: "11px/1.45 sans-serif",
+  whiteSpace: "pre-wrap",
+  overflowWrap: "anywhere",
+  overflow: "auto",
+  userSelect: "text",
+};
+
+app.registerExtension({
+  name: "dpt.load_checkpoint",
+
+  nodeCreated(node) {
+    if (!NODES.includes(node.comfyClass)) return;
+    const text = createElement("div", { textContent: BEFORE_FIRST_RUN });
+    Object.assign(text.style, STYLE);
+    addElementWidget(node, "dpt_summary", text, { getMinHeight: () => HEIGHT });
+    /** @param {string} summary */
+    const show = (summary) => {
+      text.textContent = summary;
+    };
+    showRunResults(node, "dpt_summary", show);
+  },
+});
