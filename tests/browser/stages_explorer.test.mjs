@@ -1,26 +1,23 @@
-// node --test tests/browser/
+// The logic of the stages explorer, without a page: node --test tests/browser/*.test.mjs
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-// The file has no package.json beside it, so Node is told by the address that it is a module.
-const source = readFileSync(new URL("../../web/stages_math.js", import.meta.url));
-const {
-  cellAt,
-  columnsFor,
-  neighbour,
-  paintColors,
-  paintNumbers,
-  readPack,
-  similarity,
-  toFloats,
-} = await import(`data:text/javascript;base64,${source.toString("base64")}`);
+import { paintRgb, paintValues } from "../../web/stages_explorer/colours.js";
+import { cellAt, neighbour, similarity } from "../../web/stages_explorer/feature_map.js";
+import { columnsFor } from "../../web/stages_explorer/grid_layout.js";
+import { halfToFloat, readStageFile } from "../../web/stages_explorer/stage_file.js";
 
-/** A pack as the node writes it. */
-function makePack(maps, { version = 1 } = {}) {
+/**
+ * A file as the node writes it.
+ *
+ * @param {(typeof FULL)[]} maps
+ */
+function makeFile(maps, { version = 1 } = {}) {
+  /** @type {Buffer[]} */
   const parts = [];
   let length = 0;
+  /** @param {Uint8Array | Uint16Array} array */
   const add = (array) => {
     const bytes = Buffer.from(array.buffer, array.byteOffset, array.byteLength);
     const padded = Buffer.concat([bytes, Buffer.alloc((8 - (bytes.length % 8)) % 8)]);
@@ -47,36 +44,36 @@ function makePack(maps, { version = 1 } = {}) {
 const MAP = { label: "stage 1", kind: "stage", rows: 1, columns: 2, length: 2, channels: 9 };
 const FULL = { ...MAP, vectors: [0x3c00, 0, 0, 0x3c00], rgb: [1, 2, 3, 4, 5, 6] };
 
-test("a pack is read as it was written", () => {
-  const pack = readPack(makePack([FULL]));
-  assert.equal(pack.title, "a model");
-  assert.deepEqual([...pack.photo], [1, 2, 3]);
-  assert.deepEqual([...pack.depth], [4, 5]);
-  const [map] = pack.maps;
+test("a file is read as it was written", () => {
+  const file = readStageFile(makeFile([FULL]));
+  assert.equal(file.title, "a model");
+  assert.deepEqual([...file.photo], [1, 2, 3]);
+  assert.deepEqual([...file.depth], [4, 5]);
+  const [map] = file.maps;
   assert.deepEqual([map.label, map.rows, map.columns, map.channels], ["stage 1", 1, 2, 9]);
-  assert.deepEqual([...toFloats(map.vectors)], [1, 0, 0, 1]);
+  assert.deepEqual([...halfToFloat(map.vectors)], [1, 0, 0, 1]);
   assert.deepEqual([...map.rgb], [1, 2, 3, 4, 5, 6]);
 });
 
-test("what is no pack, cut off or of another version is said in a sentence", () => {
+test("another kind of file, one cut off and one of another version are told apart", () => {
   const page = new TextEncoder().encode("<html>not found</html>").buffer;
-  assert.throws(() => readPack(page), /something else than stages/);
-  assert.throws(() => readPack(new ArrayBuffer(2)), /something else than stages/);
-  const whole = makePack([FULL]);
-  assert.throws(() => readPack(whole.slice(0, whole.byteLength - 8)), /cut off/);
-  assert.throws(() => readPack(whole.slice(0, 20)), /cut off/);
-  assert.throws(() => readPack(makePack([FULL], { version: 2 })), /another version/);
+  assert.throws(() => readStageFile(page), /something else than stages/);
+  assert.throws(() => readStageFile(new ArrayBuffer(2)), /something else than stages/);
+  const whole = makeFile([FULL]);
+  assert.throws(() => readStageFile(whole.slice(0, whole.byteLength - 8)), /cut off/);
+  assert.throws(() => readStageFile(whole.slice(0, 20)), /cut off/);
+  assert.throws(() => readStageFile(makeFile([FULL], { version: 2 })), /another version/);
 });
 
 test("half floats", () => {
   const halves = Uint16Array.of(0x0000, 0x8000, 0x3555, 0xc000, 0x7bff, 0x0001, 0x0400, 0x7c00);
-  const floats = toFloats(halves);
+  const floats = halfToFloat(halves);
   const expected = [0, -0, 0.333251953125, -2, 65504, 2 ** -24, 2 ** -14, Infinity];
   expected.forEach((value, i) => assert.equal(floats[i], value));
-  assert.ok(Number.isNaN(toFloats(Uint16Array.of(0x7e00))[0]));
+  assert.ok(Number.isNaN(halfToFloat(Uint16Array.of(0x7e00))[0]));
 });
 
-test("places fall into cells, the far edges too", () => {
+test("positions fall into cells, the far edges too", () => {
   const map = { rows: 3, columns: 4 };
   assert.equal(cellAt(map, 0, 0), 0);
   assert.equal(cellAt(map, 0.3, 0.5), 4 + 1);
@@ -102,7 +99,7 @@ test("a whole 37 × 37 grid in every stage fits into a frame many times", () => 
   const draw = () => {
     for (let map = 0; map < 6; map++) {
       similarity(vectors, 64, 700, out);
-      paintNumbers(out, rgba);
+      paintValues(out, rgba);
     }
   };
   draw();
@@ -123,10 +120,12 @@ test("a step goes from the middle of a cell to that of the next, and not out of 
 
 test("numbers become colours from dark to light, and stop at 0 and 1", () => {
   const rgba = new Uint8ClampedArray(20);
-  paintNumbers(Float32Array.of(-1, 0, 0.5, 1, 7), rgba);
+  paintValues(Float32Array.of(-1, 0, 0.5, 1, 7), rgba);
+  /** @param {number} i */
   const color = (i) => [...rgba.subarray(4 * i, 4 * i + 4)];
   assert.deepEqual(color(0), color(1));
   assert.deepEqual(color(3), color(4));
+  /** @param {number} i */
   const light = (i) => color(i)[0] + color(i)[1] + color(i)[2];
   assert.ok(light(1) < light(2) && light(2) < light(3));
   assert.equal(color(2)[3], 255);
@@ -134,7 +133,7 @@ test("numbers become colours from dark to light, and stop at 0 and 1", () => {
 
 test("RGB becomes RGBA", () => {
   const rgba = new Uint8ClampedArray(8);
-  paintColors(Uint8Array.of(1, 2, 3, 4, 5, 6), rgba);
+  paintRgb(Uint8Array.of(1, 2, 3, 4, 5, 6), rgba);
   assert.deepEqual([...rgba], [1, 2, 3, 255, 4, 5, 6, 255]);
 });
 

@@ -1,0 +1,31 @@
+export const STYLE = `
+.dpt-stages { box-sizing: border-box; width: 100%; height: 100%; padding: 6px; outline: none;
+  border-radius: 8px; background: var(--comfy-input-bg); color: var(--input-text);
+  font: 12px/1.35 sans-serif; overflow: auto; user-select: none; }
+.dpt-stages:focus-visible { outline: 1px solid currentColor; outline-offset: -1px; }
+.dpt-stages .bar { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; }
+.dpt-stages button { font: inherit; color: inherit; cursor: pointer; padding: 3px 10px;
+  border: 1px solid var(--border-color); border-radius: 6px; background: var(--comfy-menu-bg); }
+.dpt-stages button:disabled { opacity: 0.5; cursor: default; }
+.dpt-stages button[aria-pressed="true"] { background: #ffc43d; border-color: #a87400; color: #222; }
+.dpt-stages .status { opacity: 0.75; flex: 1 1 160px; }
+.dpt-stages .body { display: none; margin-top: 6px; }
+.dpt-stages.open .body { display: block; }
+.dpt-stages .strip { display: grid; gap: 6px; }
+.dpt-stages figure { margin: 0; min-width: 0; }
+.dpt-stages .frame { position: relative; overflow: hidden; border-radius: 5px; cursor: crosshair;
+  touch-action: none; outline: 1px solid transparent; }
+.dpt-stages .chosen .frame { outline: 2px solid #ffc43d; }
+.dpt-stages canvas { display: block; width: 100%; height: 100%; image-rendering: pixelated; }
+.dpt-stages .smooth canvas { image-rendering: auto; }
+.dpt-stages figcaption { overflow: hidden; white-space: nowrap; text-overflow: ellipsis; }
+.dpt-stages figcaption small { opacity: 0.65; }
+.dpt-stages .ring { position: absolute; width: 10px; height: 10px; margin: -7px 0 0 -7px;
+  border: 2px solid #ffc43d; border-radius: 50%; box-shadow: 0 0 0 1px #000; display: none;
+  pointer-events: none; }
+.dpt-stages.similar .ring { display: block; }
+.dpt-stages .large { margin-top: 8px; }
+.dpt-stages .large .frame { margin: 0 auto; }
+.dpt-stages .slider { display: flex; gap: 8px; align-items: center; margin-top: 6px; }
+.dpt-stages .slider input { flex: 1; }
+`;
