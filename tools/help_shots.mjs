@@ -1,71 +1,103 @@
-// Takes the help pages' pictures of nodes as they look in the editor, from a running server.
-// node tools/help_shots.mjs ADDRESS FOLDER DEPTH_CHECKPOINT SAM_CHECKPOINT PHOTOGRAPH PICTURE POINT
-// The files are by their names in the server's folders; POINT is prompts JSON for PICTURE.
-// Environment: as for tests/browser/page.mjs.
+// Takes the help pages' pictures of nodes in the editor, from a running server.
+// node tools/help_shots.mjs
+//   ADDRESS FOLDER DEPTH_CHECKPOINT SAM_CHECKPOINT PHOTOGRAPH PICTURE PROMPTS
+// Files are given by their names in the server's folders; PROMPTS is JSON for PICTURE.
+// Environment: as for tests/browser/editor.mjs.
 
 import { join } from "node:path";
 
-import { inBrowser, open, queue } from "../tests/browser/page.mjs";
+import { inBrowser, openEditor, runWorkflow } from "../tests/browser/editor.mjs";
+
+/** @typedef {Awaited<ReturnType<typeof openNodes>>} OpenNodes */
+/** @typedef {OpenNodes["page"]} Page */
+/** @typedef {ReturnType<OpenNodes["nodeOf"]>} Locator */
+
+/**
+ * @typedef {object} NodeSpec
+ * @property {string} type
+ * @property {[number, number]} pos
+ * @property {Record<string, string | number>} [values] of its widgets
+ * @property {Record<string, number>} [sources] for each input the index of the node before it
+ */
 
 const [address, folder, depthFile, samFile, photograph, picture, prompts] = process.argv.slice(2);
 
-/** A new editor with nodes [type, place, widgets' values, inputs' sources], run. */
-async function build(browser, nodes) {
-  const { page } = await open(browser, address, { isVue: true, height: 1400 });
+/**
+ * Open the editor with some nodes, and run them.
+ *
+ * @param {Parameters<typeof openEditor>[0]} browser
+ * @param {NodeSpec[]} nodes
+ */
+async function openNodes(browser, nodes) {
+  const { page } = await openEditor(browser, address, { isVue: true, height: 1400 });
   await page.keyboard.press("Escape");
-  await page.evaluate((list) => {
+  await page.evaluate((specs) => {
     const { app, LiteGraph } = window;
     app.graph.clear();
-    const added = list.map(([type, place, values]) => {
+    const added = specs.map(({ type, pos, values = {} }) => {
       const node = LiteGraph.createNode(type);
-      node.pos = place;
+      node.pos = pos;
       app.graph.add(node);
       if (type === "DPTSegment") node.setSize([400, 560]);
-      for (const [name, value] of Object.entries(values))
-        node.widgets.find((widget) => widget.name === name).value = value;
+      for (const [name, value] of Object.entries(values)) {
+        const widget = node.widgets.find((candidate) => candidate.name === name);
+        if (!widget) throw new Error(`${type} has no widget ${name}`);
+        widget.value = value;
+      }
       return node;
     });
-    list.forEach(([, , , sources = {}], i) => {
+    specs.forEach(({ sources = {} }, i) => {
       for (const [input, source] of Object.entries(sources))
         added[source].connect(0, added[i], added[i].findInputSlot(input));
     });
     Object.assign(app.canvas.ds, { scale: 1, offset: [0, 0] });
   }, nodes);
   await page.waitForTimeout(1500);
-  await queue(page);
-  return { page, nodeOf: (text) => page.locator("[data-node-id]").filter({ hasText: text }).first() };
+  await runWorkflow(page);
+  /** @param {string} text on the node */
+  const nodeOf = (text) => page.locator("[data-node-id]").filter({ hasText: text }).first();
+  return { page, nodeOf };
 }
 
-/** The picture of one node, by the selector of something on it. */
-async function shoot(page, node, type) {
+/**
+ * @param {Page} page
+ * @param {Locator} node or a part of one
+ * @param {string} type the name of the file
+ */
+async function takePicture(page, node, type) {
   await page.mouse.move(5, 500);
-  await page.waitForTimeout(4000); // until the messages are gone
+  await page.waitForTimeout(4000); // until the notifications are gone
   await node.screenshot({ path: join(folder, `${type}.jpg`), type: "jpeg", quality: 38 });
 }
 
 await inBrowser(async (browser) => {
-  const stages = await build(browser, [
-    ["DPTLoadCheckpoint", [900, 120], { checkpoint: depthFile }],
-    ["LoadImage", [900, 600], { image: photograph }],
-    ["DPTVisualizeStages", [80, 120], { resolution: 224 }, { model: 0, image: 1 }],
+  const stages = await openNodes(browser, [
+    { type: "DPTLoadCheckpoint", pos: [900, 120], values: { checkpoint: depthFile } },
+    { type: "LoadImage", pos: [900, 600], values: { image: photograph } },
+    {
+      type: "DPTVisualizeStages",
+      pos: [80, 120],
+      values: { resolution: 224 },
+      sources: { model: 0, image: 1 },
+    },
   ]);
   const explorer = stages.nodeOf("Visualize Stages");
   await explorer.getByRole("button", { name: "Explore" }).click();
-  const map = explorer.locator(".strip .frame").nth(1);
-  await map.waitFor();
-  await map.click({ position: { x: 40, y: 50 } });
-  await shoot(stages.page, explorer.locator(".dpt-stages"), "DPTVisualizeStages");
-  await shoot(stages.page, stages.nodeOf("Load DPT Checkpoint"), "DPTLoadCheckpoint");
+  const stage = explorer.locator(".strip .frame").nth(1);
+  await stage.waitFor();
+  await stage.click({ position: { x: 40, y: 50 } });
+  await takePicture(stages.page, explorer.locator(".dpt-stages"), "DPTVisualizeStages");
+  await takePicture(stages.page, stages.nodeOf("Load DPT Checkpoint"), "DPTLoadCheckpoint");
 
-  const masks = await build(browser, [
-    ["DPTLoadSAM", [520, 120], { checkpoint: samFile }],
-    ["LoadImage", [520, 600], { image: picture }],
-    ["DPTSegment", [80, 120], { prompts }, { sam: 0, image: 1 }],
-    ["MaskPreview", [820, 120], {}, { mask: 2 }],
+  const masks = await openNodes(browser, [
+    { type: "DPTLoadSAM", pos: [520, 120], values: { checkpoint: samFile } },
+    { type: "LoadImage", pos: [520, 600], values: { image: picture } },
+    { type: "DPTSegment", pos: [80, 120], values: { prompts }, sources: { sam: 0, image: 1 } },
+    { type: "MaskPreview", pos: [820, 120], sources: { mask: 2 } },
   ]);
   await masks.page.waitForFunction(
     () => document.querySelectorAll(".dpt-points svg image[href]").length === 2,
   );
-  await shoot(masks.page, masks.nodeOf("Segment (points and boxes)"), "DPTSegment");
-  await shoot(masks.page, masks.nodeOf("Load SAM Checkpoint"), "DPTLoadSAM");
+  await takePicture(masks.page, masks.nodeOf("Segment (points and boxes)"), "DPTSegment");
+  await takePicture(masks.page, masks.nodeOf("Load SAM Checkpoint"), "DPTLoadSAM");
 });

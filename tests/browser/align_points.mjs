@@ -1,14 +1,20 @@
-// Drives the points of Align Depth in a real server with a headless Chromium.
+// Checks the point editor of Align Depth.
 // node align_points.mjs ADDRESS CHECKPOINT PICTURE SCREENSHOTS
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
 
-import { inBothRenderings, loadWorkflow, open, queue, ready } from "./page.mjs";
+import {
+  inBothRenderings,
+  loadWorkflow,
+  openEditor,
+  runWorkflow,
+  waitForGraph,
+} from "./editor.mjs";
+import { output } from "./workflow.mjs";
 
 const [address, checkpoint, picture, screenshots] = process.argv.slice(2);
 
-const slot = (name, type, links) => ({ name, type, links });
 const WORKFLOW = {
   id: "6f0c0f0e-93b5-4d3a-a5f1-2f6f0a9b0003",
   version: 0.4,
@@ -17,12 +23,12 @@ const WORKFLOW = {
   nodes: [
     {
       ...{ id: 1, type: "DPTLoadCheckpoint", pos: [20, 60], size: [330, 200], mode: 0, order: 0 },
-      ...{ inputs: [], outputs: [slot("model", "DPT_MODEL", [1])] },
+      ...{ inputs: [], outputs: [output("model", "DPT_MODEL", [1])] },
       widgets_values: [checkpoint, "float32", "auto", 0],
     },
     {
       ...{ id: 2, type: "LoadImage", pos: [20, 420], size: [330, 340], mode: 0, order: 1 },
-      ...{ inputs: [], outputs: [slot("IMAGE", "IMAGE", [2, 3]), slot("MASK", "MASK", null)] },
+      ...{ inputs: [], outputs: [output("IMAGE", "IMAGE", [2, 3]), output("MASK", "MASK")] },
       widgets_values: [picture, "image"],
     },
     {
@@ -31,7 +37,7 @@ const WORKFLOW = {
         { name: "model", type: "DPT_MODEL", link: 1 },
         { name: "image", type: "IMAGE", link: 2 },
       ],
-      outputs: [slot("depth", "DPT_DEPTH", [4]), slot("image", "IMAGE", null)],
+      outputs: [output("depth", "DPT_DEPTH", [4]), output("image", "IMAGE")],
     },
     {
       ...{ id: 4, type: "DPTAlignDepth", pos: [400, 400], size: [460, 540], mode: 0, order: 3 },
@@ -39,18 +45,21 @@ const WORKFLOW = {
         { name: "depth", type: "DPT_DEPTH", link: 4 },
         { name: "image", type: "IMAGE", link: 3 },
       ],
-      outputs: [slot("depth", "DPT_DEPTH", [5])],
+      outputs: [output("depth", "DPT_DEPTH", [5])],
       widgets_values: ["points", ""],
     },
     {
       ...{ id: 5, type: "DPTRenderDepth", pos: [900, 60], size: [300, 300], mode: 0, order: 4 },
       inputs: [{ name: "depth", type: "DPT_DEPTH", link: 5 }],
       outputs: [
-        slot("image", "IMAGE", [6]),
-        slot("mask", "MASK", null),
-        slot("valid", "MASK", null),
+        output("image", "IMAGE", [6]),
+        output("mask", "MASK"),
+        output("valid", "MASK"),
       ],
-      widgets_values: ["true depth: far = white", "each image", "as estimated", "grey", false, 1, 0, 0],
+      widgets_values: [
+        ...["true depth: far = white", "each image", "as estimated", "grey", false],
+        ...[1, 0, 0],
+      ],
     },
     {
       ...{ id: 6, type: "PreviewImage", pos: [900, 500], size: [400, 320], mode: 0, order: 5 },
@@ -69,26 +78,34 @@ const WORKFLOW = {
 
 await inBothRenderings(async (browser, isVue) => {
   const name = isVue ? "vue" : "classic";
-  const { context, page, errors } = await open(browser, address, { isVue });
+  const { context, page, errors } = await openEditor(browser, address, { isVue });
+  /** @param {string} what */
   const shot = (what) => page.screenshot({ path: join(screenshots, `${name}-${what}.png`) });
   const root = await loadWorkflow(page, WORKFLOW, ".dpt-points");
   const shown = root.locator("svg image").first();
   await page.waitForFunction(() => document.querySelector(".dpt-points svg image[href]"));
   await page.waitForTimeout(1500);
 
-  const size = await shown.evaluate((image) => [image.width, image.height].map((l) => l.baseVal.value));
+  const size = await shown.evaluate((image) => {
+    const { width, height } = /** @type {SVGImageElement} */ (image);
+    return [width.baseVal.value, height.baseVal.value];
+  });
+  /**
+   * @param {number} x
+   * @param {number} y
+   * @returns {Promise<[number, number]>} where the middle of a pixel is on the screen
+   */
   const at = async (x, y) => {
     const box = await shown.boundingBox();
+    assert.ok(box);
     return [box.x + ((x + 0.5) / size[0]) * box.width, box.y + ((y + 0.5) / size[1]) * box.height];
   };
+  /** @param {number} x @param {number} y @param {{button?: "right"}} options */
   const click = async (x, y, options = {}) => page.mouse.click(...(await at(x, y)), options);
-  const text = () =>
-    page.evaluate(() => {
-      const node = window.app.graph.nodes.find((n) => n.comfyClass === "DPTAlignDepth");
-      return node.widgets.find((w) => w.name === "to.points")?.value;
-    });
+  /** @returns {Promise<string>} */
+  const text = () => page.evaluate(() => window.findWidget("DPTAlignDepth", "to.points").value);
   const points = async () => (await text()).split("\n").map((line) => line.split(", "));
-  const status = () => root.locator(".dpt-points-status").textContent();
+  const status = async () => (await root.locator(".dpt-points-status").textContent()) ?? "";
   const input = root.locator(".dpt-points-number input");
 
   // A click, and what is typed then, is a point of known distance.
@@ -102,7 +119,8 @@ await inBothRenderings(async (browser, isVue) => {
   await page.keyboard.press("Enter");
   assert.match(await status(), /^2 points — click/);
   let [first, second] = await points();
-  assert.ok(Math.abs(first[0] - 60) <= 2 && Math.abs(first[1] - 50) <= 2, first);
+  assert.ok(Math.abs(Number(first[0]) - 60) <= 2, `${first}`);
+  assert.ok(Math.abs(Number(first[1]) - 50) <= 2, `${first}`);
   assert.deepEqual([first[2], second[2]], ["2.5", "7"]);
 
   // Correct a distance: one step to undo. Digits go where they belong.
@@ -122,7 +140,7 @@ await inBothRenderings(async (browser, isVue) => {
   await page.mouse.move(...(await at(420, 260)));
   await page.mouse.up();
   [, second] = await points();
-  assert.ok(Math.abs(second[0] - 420) <= 2 && second[2] === "7", second);
+  assert.ok(Math.abs(Number(second[0]) - 420) <= 2 && second[2] === "7", `${second}`);
   await click(300, 100, { button: "right" });
   assert.equal((await points()).length, 2, "a right click on nothing sets nothing");
   await click(300, 100);
@@ -133,11 +151,11 @@ await inBothRenderings(async (browser, isVue) => {
   assert.equal(await page.evaluate(() => window.app.graph.nodes.length), 6);
   await shot("2-points");
 
-  // Another choice has no editor; back again, the points can be typed.
+  // With another choice there is no editor; back again, the text can be changed too.
+  /** @param {string} value */
   const choose = (value) =>
     page.evaluate((to) => {
-      const node = window.app.graph.nodes.find((n) => n.comfyClass === "DPTAlignDepth");
-      const widget = node.widgets.find((w) => w.name === "to");
+      const widget = window.findWidget("DPTAlignDepth", "to");
       widget.value = to;
       widget.callback?.(to);
     }, value);
@@ -150,8 +168,7 @@ await inBothRenderings(async (browser, isVue) => {
   await page.waitForTimeout(500);
   assert.equal(await root.isVisible(), true);
   await page.evaluate((value) => {
-    const node = window.app.graph.nodes.find((n) => n.comfyClass === "DPTAlignDepth");
-    node.widgets.find((w) => w.name === "to.points").value = value;
+    window.findWidget("DPTAlignDepth", "to.points").value = value;
   }, before);
   await page.mouse.move(5, 500);
   await page.mouse.move(...(await at(200, 200)));
@@ -162,8 +179,11 @@ await inBothRenderings(async (browser, isVue) => {
   const moved = await text();
   assert.equal(moved.split(", ")[0], String(Number(before.split(", ")[0]) + 10));
 
-  // Run: the random weights may see near and far the other way round, which is said.
-  const result = await queue(page).then((outputs) => outputs[4]?.dpt_align, (error) => error.message);
+  // Run: the random weights may take near for far, which the node reports.
+  const result = await runWorkflow(page).then(
+    (outputs) => outputs[4]?.dpt_align,
+    (error) => error.message,
+  );
   if (typeof result === "string") assert.match(result, /contradicts the depth/);
   else assert.equal(result[0].size.width, size[0]);
   await page.waitForTimeout(500);
@@ -171,12 +191,12 @@ await inBothRenderings(async (browser, isVue) => {
 
   await page.waitForTimeout(1500);
   await page.reload({ waitUntil: "domcontentloaded" });
-  await ready(page);
+  await waitForGraph(page);
   await page.waitForFunction(() => document.querySelector(".dpt-points svg circle"), null, {
     timeout: 30000,
   });
   assert.equal(await text(), moved);
-  assert.deepEqual(errors.filter((one) => !/contradicts the depth/.test(one)), []);
+  assert.deepEqual(errors.filter((error) => !/contradicts the depth/.test(error)), []);
   await context.close();
   return { name, size };
 });

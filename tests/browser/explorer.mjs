@@ -1,4 +1,4 @@
-// Drives the explorer of Visualize Stages in a real server with a headless Chromium.
+// Checks the explorer of Visualize Stages.
 // node explorer.mjs ADDRESS CHECKPOINT PICTURE SCREENSHOTS
 
 import assert from "node:assert/strict";
@@ -9,10 +9,13 @@ import {
   inBothRenderings,
   loaderText,
   loadWorkflow,
-  open,
-  ready,
+  openEditor,
   toOtherTabAndBack,
-} from "./page.mjs";
+  waitForGraph,
+} from "./editor.mjs";
+import { input, output } from "./workflow.mjs";
+
+/** @import { Browser, Locator, Page } from "playwright-core" */
 
 const [address, checkpoint, picture, screenshots] = process.argv.slice(2);
 
@@ -24,24 +27,18 @@ const WORKFLOW = {
   nodes: [
     {
       ...{ id: 1, type: "DPTLoadCheckpoint", pos: [20, 60], size: [300, 300], mode: 0, order: 0 },
-      ...{ inputs: [], outputs: [{ name: "model", type: "DPT_MODEL", links: [1] }] },
+      ...{ inputs: [], outputs: [output("model", "DPT_MODEL", [1])] },
       widgets_values: [checkpoint, "float32", "v2", 0],
     },
     {
       ...{ id: 2, type: "LoadImage", pos: [20, 420], size: [300, 320], mode: 0, order: 1 },
       inputs: [],
-      outputs: [
-        { name: "IMAGE", type: "IMAGE", links: [2] },
-        { name: "MASK", type: "MASK", links: null },
-      ],
+      outputs: [output("IMAGE", "IMAGE", [2]), output("MASK", "MASK")],
       widgets_values: [picture, "image"],
     },
     {
       ...{ id: 3, type: "DPTVisualizeStages", pos: [360, 60], size: [420, 520], mode: 0, order: 2 },
-      inputs: [
-        { name: "model", type: "DPT_MODEL", link: 1 },
-        { name: "image", type: "IMAGE", link: 2 },
-      ],
+      inputs: [input("model", "DPT_MODEL", 1), input("image", "IMAGE", 2)],
       outputs: [],
     },
   ],
@@ -51,14 +48,20 @@ const WORKFLOW = {
   ],
 };
 
-/** One way of drawing nodes, from an empty page to a deleted node. */
-async function run(browser, isVue) {
+/**
+ * From an empty page to a deleted node.
+ *
+ * @param {Browser} browser
+ * @param {boolean} isVue
+ */
+async function check(browser, isVue) {
   const name = isVue ? "vue" : "classic";
-  const { context, page, errors } = await open(browser, address, {
+  const { context, page, errors } = await openEditor(browser, address, {
     isVue,
     height: 1300,
-    beforeLoading: watchPacks,
+    beforeLoading: watchStageFiles,
   });
+  /** @param {string} what */
   const shot = (what) => page.screenshot({ path: join(screenshots, `${name}-${what}.png`) });
   const root = await loadWorkflow(page, WORKFLOW, ".dpt-stages");
   await page.waitForTimeout(500);
@@ -69,12 +72,14 @@ async function run(browser, isVue) {
   assert.ok(await toggle.isDisabled());
   await page.evaluate(() => window.app.queuePrompt(0));
   await page.waitForFunction(
-    () => !document.querySelector(".dpt-stages button")?.disabled,
+    () => !document.querySelector(".dpt-stages button")?.hasAttribute("disabled"),
     null,
     { timeout: 180000 },
   );
   let fetched = 0;
-  page.on("request", (request) => (fetched += request.url().includes("dpt_stages")));
+  page.on("request", (request) => {
+    if (request.url().includes("dpt_stages")) fetched++;
+  });
   await page.waitForTimeout(500);
   assert.equal(fetched, 0, "tokens are sent only when the explorer is open");
   const said = await loaderText(page);
@@ -99,32 +104,42 @@ async function run(browser, isVue) {
   const figures = root.locator(".strip .frame");
   await figures.nth(4).hover();
   await settle(page);
-  assert.match(await root.locator(".large figcaption").textContent(), /^stage 3/);
+  const caption = async (selector = "") =>
+    (await root.locator(`.large figcaption ${selector}`).textContent()) ?? "";
+  assert.match(await caption(), /^stage 3/);
   assert.deepEqual(await pixels(page), colors, "hovering alone changes no picture");
   for (const key of ["1", "4", "2"]) {
     await page.keyboard.press(key);
-    assert.match(await root.locator(".large figcaption").textContent(), new RegExp(`^stage ${key}`));
+    assert.match(await caption(), new RegExp(`^stage ${key}`));
   }
 
   // The arrows compare with the next cell of the chosen map, from the middle on.
   const ring = () =>
-    figures.nth(0).locator(".ring").evaluate(({ style }) => [style.left, style.top].map(parseFloat));
-  const [rows, cells] = (await root.locator(".large figcaption small").textContent())
-    .split(/\D+/)
-    .map(Number);
+    figures
+      .nth(0)
+      .locator(".ring")
+      .evaluate((element) => {
+        const { style } = /** @type {HTMLElement} */ (element);
+        return [style.left, style.top].map(parseFloat);
+      });
+  const [rows, columns] = (await caption("small")).split(/\D+/).map(Number);
+  /** @param {number} at cells from the middle @param {number} count */
   const cell = (at, count) => (100 * (Math.floor(count / 2) + at + 0.5)) / count;
-  for (const [key, across, down] of [["ArrowRight", 1, 0], ["ArrowUp", 1, -1]]) {
+  /** @type {[key: string, across: number, down: number][]} */
+  const moves = [["ArrowRight", 1, 0], ["ArrowUp", 1, -1]];
+  for (const [key, across, down] of moves) {
     await page.keyboard.press(key);
     await settle(page);
     const [left, top] = await ring();
-    assert.ok(Math.abs(left - cell(across, cells)) < 0.01, `${key}: ${left}`);
+    assert.ok(Math.abs(left - cell(across, columns)) < 0.01, `${key}: ${left}`);
     assert.ok(Math.abs(top - cell(down, rows)) < 0.01, `${key}: ${top}`);
   }
   await page.keyboard.press("Escape");
 
   // The pointer alone brings the keys, and leaves what is selected.
   const hasFocus = () => root.evaluate((element) => document.activeElement === element);
-  const selected = () => page.evaluate(() => [...window.app.canvas.selectedItems].map(({ id }) => id));
+  const selected = () =>
+    page.evaluate(() => [...window.app.canvas.selectedItems].map(({ id }) => id));
   await page.mouse.move(5, 500);
   await page.evaluate(() => {
     const { canvas, graph } = window.app;
@@ -135,7 +150,10 @@ async function run(browser, isVue) {
   assert.deepEqual((await selected()).sort(), [1, 2]);
   await page.mouse.move(5, 500);
   assert.ok(!(await hasFocus()));
-  assert.equal(await root.evaluate(({ tabIndex }) => tabIndex), 0, "Tab gets there too");
+  const tabIndex = await root.evaluate(
+    (element) => /** @type {HTMLElement} */ (element).tabIndex,
+  );
+  assert.equal(tabIndex, 0, "Tab gets there too");
 
   // Press: similarity, in every stage; drag: it follows, fast enough for 30 frames a second.
   await press(page, figures.nth(2), 0.3, 0.4);
@@ -157,7 +175,7 @@ async function run(browser, isVue) {
   // The slider walks through the blocks.
   await root.locator("input[type=range]").fill("3");
   await settle(page);
-  assert.match((await captions()).at(-2), /^block 3/);
+  assert.match((await captions()).at(-2) ?? "", /^block 3/);
   assert.notEqual((await pixels(page)).at(-2), dragged.at(-2));
   await page.keyboard.press("Escape");
   await root.getByRole("button", { name: "Colors" }).click();
@@ -167,7 +185,7 @@ async function run(browser, isVue) {
   // Copy.
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
   await root.getByRole("button", { name: "Copy" }).click();
-  await page.waitForFunction(() => /Copied/.test(document.querySelector(".dpt-stages .status").textContent));
+  await root.locator(".status").filter({ hasText: "Copied" }).waitFor();
   const copied = await page.evaluate(async () => {
     const [item] = await navigator.clipboard.read();
     const bitmap = await createImageBitmap(await item.getType("image/png"));
@@ -178,7 +196,7 @@ async function run(browser, isVue) {
   // Close: nothing is kept. Open again.
   await toggle.click();
   assert.equal(await root.locator("figure .frame").count(), 1, "only the empty large one is left");
-  assert.equal(await countPacks(page), 0);
+  assert.equal(await countStageFiles(page), 0);
   await toggle.click();
   await page.waitForFunction(() => document.querySelectorAll(".dpt-stages .strip figure").length);
   assert.equal(fetched, 2);
@@ -188,19 +206,21 @@ async function run(browser, isVue) {
   assert.ok(!saved.includes("dpt_stages"));
 
   // Nodes that are made anew show the same, loaded once.
-  for (const [renew, fetches] of [[changeAndUndo, 3], [toOtherTabAndBack, 4]]) {
+  /** @type {[renew: typeof changeAndUndo, fetches: number][]} */
+  const renewals = [[changeAndUndo, 3], [toOtherTabAndBack, 4]];
+  for (const [renew, fetches] of renewals) {
     await renew(page);
     await page.waitForFunction(() => document.querySelectorAll(".dpt-stages .strip figure").length);
     await page.waitForTimeout(500);
     assert.equal(await loaderText(page), said, renew.name);
     assert.equal(fetched, fetches, renew.name);
-    assert.equal(await countPacks(page), 1, renew.name);
+    assert.equal(await countStageFiles(page), 1, renew.name);
   }
 
   // Reload.
   await page.waitForTimeout(1500);
   await page.reload({ waitUntil: "domcontentloaded" });
-  await ready(page);
+  await waitForGraph(page);
   await page.waitForFunction(
     () => document.querySelectorAll(".dpt-stages .strip figure").length,
     null,
@@ -211,71 +231,96 @@ async function run(browser, isVue) {
   await shot("4-reloaded");
 
   // Delete.
-  assert.equal(await countPacks(page), 1);
+  assert.equal(await countStageFiles(page), 1);
   await page.evaluate(() => {
-    const [node] = window.app.graph.nodes.filter((n) => n.comfyClass === "DPTVisualizeStages");
-    window.app.graph.remove(node);
+    window.app.graph.remove(window.findNode("DPTVisualizeStages"));
   });
   await page.waitForFunction(() => !document.querySelector(".dpt-stages"));
   await settle(page);
-  assert.equal(await countPacks(page), 0, "the tokens are still in memory");
+  assert.equal(await countStageFiles(page), 0, "the tokens are still in memory");
   assert.deepEqual(errors, []);
   await context.close();
   return { name, rate: Math.round(rate), median, copied };
 }
 
-/** Run in the page: keep weak references to the packs that it receives. */
-function watchPacks() {
+/** Runs in the page: keeps weak references to the stage files that it receives. */
+function watchStageFiles() {
   const { arrayBuffer } = Response.prototype;
-  window.packs = [];
+  window.stageFiles = [];
   Response.prototype.arrayBuffer = async function () {
     const buffer = await arrayBuffer.call(this);
-    if (this.url.includes("dpt_stages")) window.packs.push(new WeakRef(buffer));
+    if (this.url.includes("dpt_stages")) window.stageFiles.push(new WeakRef(buffer));
     return buffer;
   };
 }
 
-/** Two frames, so that what was asked for is drawn. */
+/**
+ * Wait for two animation frames: then all that was asked for is drawn.
+ *
+ * @param {Page} page
+ */
 const settle = (page) =>
-  page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  page.evaluate(async () => {
+    for (let i = 0; i < 2; i++) await new Promise((resolve) => requestAnimationFrame(resolve));
+  });
 
-/** One number for what each picture of the strip shows. */
+/**
+ * A number for each picture in the strip, which depends on its pixels.
+ *
+ * @param {Page} page
+ */
 const pixels = (page) =>
   page.evaluate(() =>
-    [...document.querySelectorAll(".dpt-stages .strip canvas")].map((canvas) => {
-      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    [...document.querySelectorAll(".dpt-stages .strip canvas")].map((element) => {
+      const canvas = /** @type {HTMLCanvasElement} */ (element);
+      const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+      const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
       return data.reduce((sum, value, i) => (sum * 31 + value * ((i % 97) + 1)) % 1000003, 7);
     }),
   );
 
+/**
+ * @param {Page} page
+ * @param {Locator} locator
+ * @param {number} x from 0 to 1 across it
+ * @param {number} y
+ */
 async function press(page, locator, x, y) {
-  const box = await locator.boundingBox();
+  const box = await boundingBox(locator);
   await page.mouse.move(box.x + x * box.width, box.y + y * box.height);
   await page.mouse.down();
   await page.mouse.up();
 }
 
 /**
- * Drag across a picture for a while; → the median milliseconds that a frame takes to compute and
- * draw, and how many there were in a second (which depends on what else the machine does).
+ * Drag across a picture for a while.
+ *
+ * @param {Page} page
+ * @param {Locator} locator
+ * @returns {Promise<{median: number, rate: number}>} the median milliseconds that a frame takes to
+ *   compute and draw, and the frames in a second (which depend on what else the machine does)
  */
 async function drag(page, locator) {
-  const box = await locator.boundingBox();
+  const box = await boundingBox(locator);
   await page.evaluate(() => {
     const { putImageData } = CanvasRenderingContext2D.prototype;
     const { requestAnimationFrame } = window;
     let isDrawn = false;
-    window.taken = [];
-    CanvasRenderingContext2D.prototype.putImageData = function (...args) {
+    window.frameTimes = [];
+    /**
+     * @this {CanvasRenderingContext2D}
+     * @param {[ImageData, number, number]} values
+     */
+    CanvasRenderingContext2D.prototype.putImageData = function (...values) {
       isDrawn = true;
-      return putImageData.apply(this, args);
+      return putImageData.apply(this, /** @type {any} */ (values));
     };
     window.requestAnimationFrame = (callback) =>
       requestAnimationFrame((time) => {
         const start = performance.now();
         isDrawn = false;
         callback(time);
-        if (isDrawn) window.taken.push(performance.now() - start);
+        if (isDrawn) window.frameTimes.push(performance.now() - start);
       });
   });
   await page.mouse.move(box.x + 4, box.y + 4);
@@ -289,16 +334,27 @@ async function drag(page, locator) {
   }
   await page.mouse.up();
   const seconds = (Date.now() - start) / 1000;
-  const taken = (await page.evaluate(() => window.taken)).sort((a, b) => a - b);
-  return { median: taken[taken.length >> 1], rate: taken.length / seconds };
+  const times = (await page.evaluate(() => window.frameTimes)).sort((a, b) => a - b);
+  return { median: times[times.length >> 1], rate: times.length / seconds };
 }
 
-/** How many of the packs that the page has received are still in memory. */
-async function countPacks(page) {
+/** @param {Locator} locator */
+async function boundingBox(locator) {
+  const box = await locator.boundingBox();
+  assert.ok(box);
+  return box;
+}
+
+/**
+ * How many of the stage files that the page has received are still in memory.
+ *
+ * @param {Page} page
+ */
+async function countStageFiles(page) {
   const session = await page.context().newCDPSession(page);
   await session.send("HeapProfiler.collectGarbage");
   await session.detach();
-  return page.evaluate(() => window.packs.filter((pack) => pack.deref()).length);
+  return page.evaluate(() => window.stageFiles.filter((file) => file.deref()).length);
 }
 
-await inBothRenderings(run);
+await inBothRenderings(check);

@@ -1,16 +1,17 @@
-// Opens the help page of every node in a real server with a headless Chromium.
+// Opens the help page of every node.
 // node help_pages.mjs ADDRESS SCREENSHOTS NODE…
-// Prints a line of JSON for each: the node, its page's heading and its pictures' widths.
+// Prints for each: the node, the heading of its page, and the widths of its picture.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
 
-import { inBrowser, open } from "./page.mjs";
+import { inBrowser, openEditor } from "./editor.mjs";
 
 const [address, screenshots, ...nodes] = process.argv.slice(2);
 
 await inBrowser(async (browser) => {
-  const { page, errors } = await open(browser, address, { isVue: true });
+  const { page, errors } = await openEditor(browser, address, { isVue: true });
+  /** @type {string[]} */
   const missing = [];
   page.on("response", (response) => {
     if (response.url().includes("/docs/") && !response.ok()) missing.push(response.url());
@@ -29,14 +30,17 @@ await inBrowser(async (browser) => {
     await page.getByTestId("info-button").click();
     const picture = page.locator(`img[src*="/docs/"][src*="${node}"]`).first();
     await picture.waitFor();
-    await picture.evaluate((image) => image.decode());
-    const widths = await picture.evaluate(({ naturalWidth, width }) => [naturalWidth, width]);
+    const widths = await picture.evaluate(async (element) => {
+      const image = /** @type {HTMLImageElement} */ (element);
+      await image.decode();
+      return [image.naturalWidth, image.width];
+    });
     const article = picture.locator("xpath=ancestor::*[.//h1][1]");
     const heading = await article.locator("h1").first().textContent();
     await page.screenshot({ path: join(screenshots, `${node}.png`) });
     console.log(JSON.stringify({ node, heading, widths }));
   }
-  // A page in the reader's language is asked for first, and there is none.
+  // The editor asks for a page in the reader's language first, and there is none.
   assert.deepEqual(missing.filter((url) => !/\/\w+\.md$/.test(url)), []);
   assert.deepEqual(errors.filter((text) => !text.includes(".md)")), []);
 });

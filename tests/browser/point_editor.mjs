@@ -1,4 +1,4 @@
-// Drives the point editor in a real server with a headless Chromium.
+// Checks the point editor of Segment.
 // node point_editor.mjs ADDRESS CHECKPOINT PICTURE SCREENSHOTS
 
 import assert from "node:assert/strict";
@@ -9,15 +9,18 @@ import {
   inBothRenderings,
   loaderText,
   loadWorkflow,
-  open,
-  queue,
-  ready,
+  openEditor,
+  runWorkflow,
   toOtherTabAndBack,
-} from "./page.mjs";
+  waitForGraph,
+} from "./editor.mjs";
+import { output } from "./workflow.mjs";
+
+/** @import { Browser, Page } from "playwright-core" */
+/** @import { Marks } from "../../web/point_editor/marks.js" */
 
 const [address, checkpoint, pictureName, screenshots] = process.argv.slice(2);
 
-const slot = (name, type, links) => ({ name, type, links });
 const WORKFLOW = {
   id: "6f0c0f0e-93b5-4d3a-a5f1-2f6f0a9b0002",
   version: 0.4,
@@ -26,12 +29,12 @@ const WORKFLOW = {
   nodes: [
     {
       ...{ id: 1, type: "DPTLoadSAM", pos: [20, 60], size: [330, 260], mode: 0, order: 0 },
-      ...{ inputs: [], outputs: [slot("sam", "DPT_SAM", [1])] },
+      ...{ inputs: [], outputs: [output("sam", "DPT_SAM", [1])] },
       widgets_values: [checkpoint, "float32"],
     },
     {
       ...{ id: 2, type: "LoadImage", pos: [20, 400], size: [330, 340], mode: 0, order: 1 },
-      ...{ inputs: [], outputs: [slot("IMAGE", "IMAGE", [2]), slot("MASK", "MASK", null)] },
+      ...{ inputs: [], outputs: [output("IMAGE", "IMAGE", [2]), output("MASK", "MASK")] },
       widgets_values: [pictureName, "image"],
     },
     {
@@ -41,9 +44,9 @@ const WORKFLOW = {
         { name: "image", type: "IMAGE", link: 2 },
       ],
       outputs: [
-        slot("masks", "MASK", [4]),
-        slot("iou", "FLOAT", null),
-        slot("preview", "IMAGE", [3]),
+        output("masks", "MASK", [4]),
+        output("iou", "FLOAT"),
+        output("preview", "IMAGE", [3]),
       ],
     },
     {
@@ -63,10 +66,16 @@ const WORKFLOW = {
   ],
 };
 
-/** One way of drawing nodes, from an empty page to a deleted node. */
-async function run(browser, isVue) {
+/**
+ * From an empty page to a deleted node.
+ *
+ * @param {Browser} browser
+ * @param {boolean} isVue
+ */
+async function check(browser, isVue) {
   const name = isVue ? "vue" : "classic";
-  const { context, page, errors } = await open(browser, address, { isVue });
+  const { context, page, errors } = await openEditor(browser, address, { isVue });
+  /** @param {string} what */
   const shot = (what) => page.screenshot({ path: join(screenshots, `${name}-${what}.png`) });
   const root = await loadWorkflow(page, WORKFLOW, ".dpt-points");
   const picture = root.locator("svg image").first();
@@ -74,14 +83,26 @@ async function run(browser, isVue) {
   await page.waitForTimeout(1500);
 
   // The picture of Load Image is there before anything has run, in its own aspect.
-  const size = await picture.evaluate((image) => [image.width, image.height].map((l) => l.baseVal.value));
+  const size = await picture.evaluate((image) => {
+    const { width, height } = /** @type {SVGImageElement} */ (image);
+    return [width.baseVal.value, height.baseVal.value];
+  });
   const shown = await picture.boundingBox();
+  assert.ok(shown);
   assert.ok(Math.abs(shown.width / shown.height - size[0] / size[1]) < 0.01);
+  /**
+   * @param {number} x
+   * @param {number} y
+   * @returns {Promise<[number, number]>} where the middle of a pixel is on the screen
+   */
   const at = async (x, y) => {
     const box = await picture.boundingBox();
+    assert.ok(box);
     return [box.x + ((x + 0.5) / size[0]) * box.width, box.y + ((y + 0.5) / size[1]) * box.height];
   };
+  /** @param {number} x @param {number} y @param {{button?: "right"}} options */
   const click = async (x, y, options = {}) => page.mouse.click(...(await at(x, y)), options);
+  /** @param {[number, number]} from @param {[number, number]} to */
   const drag = async (from, to) => {
     await page.mouse.move(...(await at(...from)));
     await page.mouse.down();
@@ -89,20 +110,19 @@ async function run(browser, isVue) {
     await page.mouse.move(...(await at(...to)));
     await page.mouse.up();
   };
+  /** @returns {Promise<Marks>} what is in the text widget */
   const state = async () =>
-    JSON.parse(
-      await page.evaluate(
-        () =>
-          window.app.graph.nodes
-            .find((n) => n.comfyClass === "DPTSegment")
-            .widgets.find((w) => w.name === "prompts").value,
-      ),
-    );
+    JSON.parse(await page.evaluate(() => window.findWidget("DPTSegment", "prompts").value));
+  const status = async () => (await root.locator(".dpt-points-status").textContent()) ?? "";
   // A pixel of the screen is nearly two of the picture.
-  const near = (found, wanted, slack = 2.5) =>
-    wanted.forEach((value, i) => assert.ok(Math.abs(found[i] - value) <= slack, `${found}, ${wanted}`));
+  /** @param {number[]} found @param {number[]} wanted */
+  const near = (found, wanted, slack = 2.5) => {
+    for (const [i, value] of wanted.entries())
+      assert.ok(Math.abs(found[i] - value) <= slack, `${found}, ${wanted}`);
+  };
   const hidden = await page.evaluate(() =>
-    [...document.querySelectorAll("input, textarea")].filter((e) => /"points"/.test(e.value)).length,
+    [.../** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll("input, textarea"))]
+      .filter((element) => /"points"/.test(element.value)).length,
   );
   assert.equal(hidden, 0, "the text is not shown");
 
@@ -117,7 +137,7 @@ async function run(browser, isVue) {
   assert.deepEqual(now.points.map(({ label }) => label), [1, 0, 0]);
   now.points.forEach((p, i) => near([p.x, p.y], [[150, 100], [500, 350], [20, 20]][i]));
   near(Object.values(now.boxes[0]), [250, 60, 200, 240], 2.5);
-  assert.match(await root.locator(".dpt-points-status").textContent(), /3 points, 1 box/);
+  assert.match(await status(), /3 points, 1 box/);
   await shot("1-marked");
 
   // Move, nudge, delete, undo and redo; none of it reaches the graph below.
@@ -150,7 +170,7 @@ async function run(browser, isVue) {
   assert.equal((await state()).points.length, 2);
 
   // Zoom keeps the aspect and meets the same pixels.
-  const viewBox = () => root.locator("svg").getAttribute("viewBox");
+  const viewBox = async () => (await root.locator("svg").getAttribute("viewBox")) ?? "";
   const whole = await viewBox();
   await page.mouse.move(...(await at(300, 200)));
   await page.mouse.wheel(0, -400);
@@ -160,6 +180,7 @@ async function run(browser, isVue) {
   assert.ok(Math.abs(width / height - size[0] / size[1]) < 1e-6);
   await click(320, 210);
   const added = (await state()).points.at(-1);
+  assert.ok(added);
   near([added.x, added.y], [320, 210], 1);
   await shot("2-zoomed");
   await page.keyboard.press("Delete");
@@ -188,8 +209,9 @@ async function run(browser, isVue) {
   await root.getByRole("button", { name: "Whole picture" }).click();
 
   // Run; the masks come into the editor and out of the node.
-  const outputs = await queue(page);
+  const outputs = await runWorkflow(page);
   assert.ok(outputs[3].dpt_segment[0].masks, "some mask is found");
+  /** @param {number} count */
   const hasPictures = (count) =>
     page.waitForFunction(
       (wanted) => document.querySelectorAll(".dpt-points svg image[href]").length === wanted,
@@ -205,6 +227,7 @@ async function run(browser, isVue) {
   const changes = await page.evaluate(() => {
     const observer = new MutationObserver(() => {});
     const svg = document.querySelector(".dpt-points svg");
+    if (!svg) throw new Error("there is no editor");
     observer.observe(svg, { subtree: true, attributeFilter: ["href"] });
     window.app.nodeOutputs = { ...window.app.nodeOutputs };
     return observer.takeRecords().length;
@@ -229,15 +252,16 @@ async function run(browser, isVue) {
   form.append("image", await chosen.blob(), "other.png");
   await fetch(`${address}/upload/image`, { method: "POST", body: form });
   await page.evaluate(() => {
-    const { api, graph } = window.app;
-    const node = graph.nodes.find((n) => n.comfyClass === "LoadImage");
-    window.choose = (name) => (node.widgets.find((w) => w.name === "image").value = name);
-    api.addEventListener("execution_start", () => window.choose("other.png"), { once: true });
+    window.chooseImage = (name) => {
+      window.findWidget("LoadImage", "image").value = name;
+    };
+    const choose = () => window.chooseImage("other.png");
+    window.app.api.addEventListener("execution_start", choose, { once: true });
   });
-  await queue(page);
+  await runWorkflow(page);
   await hasPictures(1);
-  assert.match(await picture.getAttribute("href"), /other\.png/);
-  await page.evaluate((name) => window.choose(name), pictureName);
+  assert.match((await picture.getAttribute("href")) ?? "", /other\.png/);
+  await page.evaluate((name) => window.chooseImage(name), pictureName);
   await page.mouse.move(5, 500);
   await page.mouse.move(...(await at(40, 40)));
   await hasPictures(2);
@@ -245,10 +269,10 @@ async function run(browser, isVue) {
   // Text from another node: the editor says so and takes nothing.
   await page.evaluate(() => {
     const { app, LiteGraph } = window;
-    const node = app.graph.nodes.find((n) => n.comfyClass === "DPTSegment");
-    window.text = LiteGraph.createNode("PrimitiveString");
-    app.graph.add(window.text);
-    window.text.connect(0, node, node.inputs.findIndex(({ name }) => name === "prompts"));
+    const node = window.findNode("DPTSegment");
+    window.textNode = LiteGraph.createNode("PrimitiveString");
+    app.graph.add(window.textNode);
+    window.textNode.connect(0, node, node.inputs.findIndex(({ name }) => name === "prompts"));
   });
   await root.getByText("The points come from another node.").first().waitFor();
   assert.equal(await root.locator("svg circle").count(), 0);
@@ -256,34 +280,34 @@ async function run(browser, isVue) {
   await page.keyboard.press("Delete");
   assert.deepEqual(await state(), first);
   await shot("4-linked");
-  await page.evaluate(() => window.app.graph.remove(window.text));
+  await page.evaluate(() => window.app.graph.remove(window.textNode));
   await root.locator("svg circle").first().waitFor();
   await click(60, 330);
   await page.keyboard.press("Delete");
   assert.deepEqual(await state(), first);
 
   // Text that others set is shown, and its faults as one sentence.
+  /** @param {string} text */
   const setText = (text) =>
     page.evaluate((value) => {
-      const node = window.app.graph.nodes.find((n) => n.comfyClass === "DPTSegment");
-      node.widgets.find((w) => w.name === "prompts").value = value;
+      window.findWidget("DPTSegment", "prompts").value = value;
     }, text);
   const before = JSON.stringify(await state());
   await setText("{oops");
   await page.mouse.move(5, 500);
   await page.mouse.move(...(await at(40, 40)));
   await page.waitForTimeout(200);
-  assert.match(await root.locator(".dpt-points-status").textContent(), /not valid JSON/);
+  assert.match(await status(), /not valid JSON/);
   await setText(before);
   await page.mouse.move(5, 500);
   await page.mouse.move(...(await at(40, 40)));
   await page.waitForTimeout(200);
-  assert.match(await root.locator(".dpt-points-status").textContent(), /2 points, 1 box/);
+  assert.match(await status(), /2 points, 1 box/);
 
   // Reload.
   await page.waitForTimeout(1500);
   await page.reload({ waitUntil: "domcontentloaded" });
-  await ready(page);
+  await waitForGraph(page);
   await page.waitForFunction(() => document.querySelector(".dpt-points svg circle"), null, {
     timeout: 30000,
   });
@@ -293,12 +317,10 @@ async function run(browser, isVue) {
 
   // Into a subgraph and out again.
   await page.evaluate(() => {
-    const { graph } = window.app;
-    const node = graph.nodes.find((n) => n.comfyClass === "DPTSegment");
-    graph.convertToSubgraph(new Set([node]));
+    window.app.graph.convertToSubgraph(new Set([window.findNode("DPTSegment")]));
   });
   await page.waitForTimeout(500);
-  const inside = await queue(page);
+  const inside = await runWorkflow(page);
   assert.ok(Object.entries(inside).some(([id, output]) => /:/.test(id) && output.dpt_segment));
   const editors = () => countObjects(page, "SVGSVGElement.prototype");
   for (const renew of [changeAndUndo, toOtherTabAndBack]) {
@@ -308,16 +330,19 @@ async function run(browser, isVue) {
   }
   await page.evaluate(() => {
     const { graph } = window.app;
-    graph.unpackSubgraph(graph.nodes.find((n) => n.isSubgraphNode()));
+    const node = graph.nodes.find((candidate) => candidate.isSubgraphNode());
+    if (!node) throw new Error("there is no subgraph");
+    graph.unpackSubgraph(node);
   });
-  await page.waitForFunction(() => document.querySelectorAll(".dpt-points svg circle").length === 2);
+  await page.waitForFunction(
+    () => document.querySelectorAll(".dpt-points svg circle").length === 2,
+  );
   assert.equal(JSON.stringify(await state()), before);
 
   // Delete the node: no picture stays in memory.
   assert.equal(await editors(), 1);
   await page.evaluate(() => {
-    const node = window.app.graph.nodes.find((n) => n.comfyClass === "DPTSegment");
-    window.app.graph.remove(node);
+    window.app.graph.remove(window.findNode("DPTSegment"));
   });
   await page.waitForFunction(() => !document.querySelector(".dpt-points"));
   await page.waitForTimeout(500);
@@ -327,12 +352,18 @@ async function run(browser, isVue) {
   return { name, size };
 }
 
-/** How many elements are alive that hold a picture, on the page or not: the host may keep a
- * deleted node itself for a while. */
+/**
+ * How many SVG elements that hold a picture are in memory, on the page or not: ComfyUI may keep a
+ * deleted node itself for a while.
+ *
+ * @param {Page} page
+ * @param {string} prototype an expression
+ */
 async function countObjects(page, prototype) {
   const session = await page.context().newCDPSession(page);
   await session.send("HeapProfiler.collectGarbage");
   const { result } = await session.send("Runtime.evaluate", { expression: prototype });
+  assert.ok(result.objectId);
   const { objects } = await session.send("Runtime.queryObjects", {
     prototypeObjectId: result.objectId,
   });
@@ -345,4 +376,4 @@ async function countObjects(page, prototype) {
   return count.value;
 }
 
-await inBothRenderings(run);
+await inBothRenderings(check);

@@ -1,24 +1,28 @@
-// Opens a workflow made with other packs' preprocessors, in a server that has them not, and
-// takes what the editor offers in their place. In a headless Chromium:
+// Opens a workflow made with other packs' preprocessors in a server that does not have them, and
+// accepts the replacements that the editor offers.
 // node replacements.mjs ADDRESS PICTURE CHECKPOINT SCREENSHOTS
-// Prints a line of JSON for each rendering: the new nodes' values and the pictures they gave.
+// Prints for each rendering: the values of the new nodes, and the files of their pictures.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
 
-import { inBothRenderings, loadWorkflow, open, queue } from "./page.mjs";
+import { inBothRenderings, loadWorkflow, openEditor, runWorkflow } from "./editor.mjs";
+import { input, output } from "./workflow.mjs";
 
 const [address, picture, checkpoint, screenshots] = process.argv.slice(2);
 
-const slot = (name, type, links) => ({ name, type, links });
+/** @param {number} id @param {string} type @param {unknown[]} widgets_values */
 const preprocessor = (id, type, widgets_values) => ({
-  ...{ id, type, pos: [420, 260 * id - 400], size: [300, 160], mode: 0, order: id, widgets_values },
-  inputs: [{ name: "image", type: "IMAGE", link: id }],
-  outputs: [slot("IMAGE", "IMAGE", [10 * id])],
+  ...{ id, type, pos: [420, 260 * id - 400], size: [300, 160], mode: 0, order: id },
+  widgets_values,
+  inputs: [input("image", "IMAGE", id)],
+  outputs: [output("IMAGE", "IMAGE", [10 * id])],
 });
+/** @param {number} id @param {number} link */
 const preview = (id, link) => ({
-  ...{ id, type: "PreviewImage", pos: [780, 26 * link - 400], size: [260, 220], mode: 0, order: id },
-  inputs: [{ name: "images", type: "IMAGE", link }],
+  ...{ id, type: "PreviewImage", mode: 0, order: id },
+  ...{ pos: [780, 26 * link - 400], size: [260, 220] },
+  inputs: [input("images", "IMAGE", link)],
   outputs: [],
 });
 const WORKFLOW = {
@@ -30,7 +34,7 @@ const WORKFLOW = {
     {
       ...{ id: 1, type: "LoadImage", pos: [40, 120], size: [300, 320], mode: 0, order: 0 },
       inputs: [],
-      outputs: [slot("IMAGE", "IMAGE", [2, 3]), slot("MASK", "MASK", null)],
+      outputs: [output("IMAGE", "IMAGE", [2, 3]), output("MASK", "MASK")],
       widgets_values: [picture, "image"],
     },
     preprocessor(2, "DepthAnythingV2Preprocessor", [checkpoint, 128]),
@@ -48,19 +52,21 @@ const WORKFLOW = {
 
 await inBothRenderings(async (browser, isVue) => {
   const name = isVue ? "vue" : "classic";
-  const { context, page, errors } = await open(browser, address, { isVue });
+  const { context, page, errors } = await openEditor(browser, address, { isVue });
   const offer = await loadWorkflow(page, WORKFLOW, "[data-testid=error-overlay-see-errors]");
   await offer.click();
   await page.waitForTimeout(500);
   await page.screenshot({ path: join(screenshots, `${name}-1-offered.png`) });
   await page.getByRole("button", { name: "Replace All" }).last().click();
   const types = () => page.evaluate(() => window.app.graph.nodes.map(({ type }) => type));
-  await page.waitForFunction(() => !window.app.graph.nodes.some(({ type }) => /Preproc/.test(type)));
+  await page.waitForFunction(
+    () => !window.app.graph.nodes.some(({ type }) => /Preproc/.test(type)),
+  );
   assert.deepEqual(
     (await types()).sort(),
     ["DPTDepthMap", "DPTDepthMap", "LoadImage", "PreviewImage", "PreviewImage"],
   );
-  const outputs = await queue(page);
+  const outputs = await runWorkflow(page);
   await page.waitForTimeout(1000);
   await page.screenshot({ path: join(screenshots, `${name}-2-replaced.png`) });
   assert.deepEqual(errors, []);
