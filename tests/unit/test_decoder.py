@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from dpt_core import capture, load
+from dpt_core.depth.config import DepthHeadConfig
 from dpt_core.depth.heads import bands
-from dpt_core.depth.heads.bands import BandedProjection
-from dpt_core.layers.resize import resize_map, resize_rows
+from dpt_core.depth.heads.depth import DepthHead
+from dpt_core.layers.resize import Rows, resize_map
 
 SIZES = [((30, 40), (53, 71)), ((20, 21), (20, 37)), ((1, 5), (7, 9)), ((9, 9), (9, 9))]
 
@@ -25,27 +26,32 @@ def test_rows_of_a_resized_map(
 ) -> None:
     x = torch.randn(2, 8, *small).contiguous(memory_format=order)
     tops = range(0, size[0], 4)
-    rows = [resize_rows(x, size, top, min(top + 4, size[0])) for top in tops]
+    bands = [Rows(small[0], size[0], top, min(top + 4, size[0])) for top in tops]
+    rows = [band.resize(x[:, :, band.first : band.last + 1], size[1]) for band in bands]
     torch.testing.assert_close(torch.cat(rows, dim=2), resize_map(x, size), atol=1e-6, rtol=0)
 
 
-def project(
-    layers: BandedProjection, x: Tensor, size: tuple[int, int], rows: int, monkeypatch: Any
-):
-    """The result when so many rows of x's channels fit into a band."""
-    band = x.shape[0] * x.shape[1] * size[1] * x.itemsize * rows
-    monkeypatch.setattr(bands, "BAND_BYTES", band)
+def predict(head: DepthHead, x: Tensor, size: tuple[int, int], rows: int, monkeypatch: Any):
+    """The result when so many rows fit into a band."""
+    channels = head.config.channels[0]
+    monkeypatch.setattr(bands, "BAND_BYTES", len(x) * channels * size[1] * x.itemsize * rows)
     with torch.no_grad():
-        return layers(x, size)
+        return head([x], size)
 
 
+@pytest.mark.parametrize("sky", [False, True])
 @pytest.mark.parametrize("rows", [1, 2, 7, 52])
-def test_bands_give_what_all_rows_at_once_give(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bands_give_what_all_rows_at_once_give(
+    rows: int, sky: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     torch.manual_seed(0)
-    layers, x, size = BandedProjection(8, 4, nn), torch.randn(2, 8, 30, 40), (53, 71)
-    whole = project(layers, x, size, 53, monkeypatch)
-    bands = project(layers, x, size, rows, monkeypatch)
-    torch.testing.assert_close(bands, whole, atol=1e-6, rtol=0)
+    head = DepthHead(DepthHeadConfig((8, 4), activation="exp", sky=sky), 16, nn)
+    x, size = torch.randn(2, 16, 30, 40), (53, 71)
+    whole = predict(head, x, size, 53, monkeypatch)
+    banded = predict(head, x, size, rows, monkeypatch)
+    assert (whole.sky is not None) == sky
+    for found, expected in zip(banded, whole, strict=True):
+        torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-6)
 
 
 def test_maps_are_let_go_once_the_next_part_has_read_them(
@@ -81,22 +87,24 @@ class Largest(TorchDispatchMode):
 
 
 def test_no_map_is_as_large_as_all_rows_would_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    layers, x, size = BandedProjection(16, 4, nn), torch.randn(1, 16, 20, 20), (160, 160)
+    head = DepthHead(DepthHeadConfig((16, 4)), 32, nn)
+    x, size = torch.randn(1, 32, 20, 20), (160, 160)
     with Largest() as largest:
-        project(layers, x, size, 16, monkeypatch)
+        predict(head, x, size, 16, monkeypatch)
     assert largest.numel == 16 * 160 * (16 + 2)  # a band, and a row above and below it
 
 
 def test_whoever_watches_a_layer_sees_the_whole_map(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
-    layers, x, size = BandedProjection(8, 4, nn), torch.randn(1, 8, 10, 12), (21, 25)
-    unwatched = project(layers, x, size, 2, monkeypatch)
-    with capture(layers, ["0", "1", "2"]) as maps:
-        watched = project(layers, x, size, 2, monkeypatch)
-    assert {name: tuple(m.shape) for name, m in maps.items()} == {
-        "0": (1, 4, *size),
-        "1": (1, 4, *size),
-        "2": (1, 1, *size),
-    }
-    assert torch.equal(maps["1"], maps["0"].relu())
-    torch.testing.assert_close(watched, unwatched, atol=1e-6, rtol=0)
+    head = DepthHead(DepthHeadConfig((8, 4)), 16, nn)
+    x, size = torch.randn(1, 16, 10, 12), (21, 25)
+    unwatched = predict(head, x, size, 2, monkeypatch)
+    names = ["spatial_upsampler", "proj_1ch.0", "proj_1ch.1", "proj_1ch.2"]
+    with capture(head, names) as maps:
+        watched = predict(head, x, size, 2, monkeypatch)
+    shapes = [(1, 8, 10, 12), (1, 4, *size), (1, 4, *size), (1, 1, *size)]
+    assert {name: tuple(m.shape) for name, m in maps.items()} == dict(
+        zip(names, shapes, strict=True)
+    )
+    assert torch.equal(maps["proj_1ch.1"], maps["proj_1ch.0"].relu())
+    torch.testing.assert_close(watched.depth, unwatched.depth, atol=1e-6, rtol=0)

@@ -1,44 +1,46 @@
-"""The last convolutions of a head, some rows of the full size at a time.
+"""The widest maps of a head, some rows at a time.
 
-At full size the maps between them would outweigh all others together.
+At full size the maps before the last convolution would outweigh all others together.
 """
+
+from collections.abc import Callable, Iterator
 
 from torch import Tensor, nn
 
-from ...layers import Ops
-from ...layers.resize import resize_map, resize_rows
+from ...layers.resize import Rows
 
-BAND_BYTES = 8 * 2**20  # of the resized map that are there at a time, on a CPU
+BAND_BYTES = 4 * 2**20  # of the resized map that are there at a time, on a CPU
 GPU_BAND_BYTES = 32 * 2**20  # the same on a GPU, which is idle over little
 
+Layers = Callable[[Tensor], Tensor]
 
-class BandedProjection(nn.ModuleList):
-    """Resize, 3×3 convolution, ReLU, 1×1 convolution: a map → one channel at full size."""
 
-    def __init__(self, channels: int, hidden: int, ops: Ops) -> None:
-        conv3x3 = ops.Conv2d(channels, hidden, kernel_size=3, padding=1)
-        conv1x1 = ops.Conv2d(hidden, 1, kernel_size=1)
-        super().__init__([conv3x3, nn.ReLU(), conv1x1])
+def in_bands(before: Layers, after: Layers, x: Tensor, size: tuple[int, int]) -> Iterator[Tensor]:
+    """``after(resize_map(before(x), size))`` as bands of rows, from the top down.
 
-    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        """B×C×h×w → B×1×H×W."""
-        conv3x3, relu, conv1x1 = self
-        rows = band_rows(x, size)
-        if rows >= size[0] or any(layer._forward_hooks for layer in self):
-            return conv1x1(relu(conv3x3(resize_map(x, size))))  # whole maps, for whoever watches
-        result = x.new_empty(len(x), 1, *size)
-        for top in range(0, size[0], rows):
-            bottom = min(top + rows, size[0])
-            # One more row on either side, where there is one, for the 3×3 convolution.
-            above, below = max(0, top - 1), min(size[0], bottom + 1)
-            hidden = conv3x3(resize_rows(x, size, above, below)).relu_()
-            band = conv1x1(hidden)
-            result[:, :, top:bottom] = band[:, :, top - above : bottom - above]
-        return result
+    Args:
+        before, after: layers with 3×3 convolutions, one each at most: a row sees its neighbours.
+        x: B×C×h×w.
+        size: height and width after the resize.
+    """
+    height = x.shape[-2]
+    rows = band_rows(x, size)
+    for top in range(0, size[0], rows):
+        bottom = min(top + rows, size[0])
+        above, below = max(0, top - 1), min(size[0], bottom + 1)  # what `after` reads
+        band = Rows(height, size[0], above, below)
+        start, stop = max(0, band.first - 1), min(height, band.last + 2)  # what `before` reads
+        narrow = before(x[:, :, start:stop])[:, :, band.first - start : band.last + 1 - start]
+        yield after(band.resize(narrow, size[1]))[:, :, top - above : bottom - above]
 
 
 def band_rows(x: Tensor, size: tuple[int, int]) -> int:
-    """How many rows of B×C×h×w, resized to `size`, are worked on at a time."""
+    """How many rows of a map with half the channels of B×C×h×w, resized to `size`, fit a band."""
     batch, channels = x.shape[:2]
     limit = BAND_BYTES if x.is_cpu else GPU_BAND_BYTES
-    return max(1, limit // (batch * channels * size[1] * x.itemsize))
+    return max(1, 2 * limit // (batch * channels * size[1] * x.itemsize))
+
+
+def is_watched(part: nn.Module) -> bool:
+    """Whether somebody looks at a layer inside, and so must see whole maps."""
+    return any(layer._forward_hooks for layer in part.modules() if layer is not part)
