@@ -10,17 +10,22 @@ embedding = model.encode_image(image)  # 1×3×H×W in [0, 1]
 masks = model.predict(embedding, points, labels)  # pixels (x, y) → N×3×H×W
 """
 
-from .capture import capture
-from .checkpoint.inspection import Inspection
-from .depth.config import DPTConfig, HybridConfig, ImageRule, SwinConfig, ViTConfig
-from .depth_map import Depth
-from .errors import CheckpointError
-from .estimate.model import DepthModel
-from .loading import inspect, load, load_sam
-from .sam.automatic import AutomaticMasks, MaskRules
-from .sam.by_depth import LayerPrompts, depth_mask, layer_prompts
-from .sam.config import SAMConfig
-from .sam.model import Masks, SamEmbedding, SamModel
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .capture import capture  # not lazily: the module has the same name
+
+if TYPE_CHECKING:
+    from .checkpoint.inspection import Inspection
+    from .depth.config import DPTConfig, HybridConfig, ImageRule, SwinConfig, ViTConfig
+    from .depth_map import Depth
+    from .errors import CheckpointError
+    from .estimate.model import DepthModel
+    from .loading import inspect, load, load_sam
+    from .sam.automatic import AutomaticMasks, MaskRules
+    from .sam.by_depth import LayerPrompts, depth_mask, layer_prompts
+    from .sam.config import SAMConfig
+    from .sam.model import Masks, SamEmbedding, SamModel
 
 __version__ = "0.1.0"
 
@@ -32,7 +37,6 @@ __all__ = [
     "DepthModel",
     "HybridConfig",
     "ImageRule",
-    "Inspection",
     "Inspection",
     "LayerPrompts",
     "MaskRules",
@@ -49,3 +53,37 @@ __all__ = [
     "load",
     "load_sam",
 ]
+
+# Where each name is, for the first use: importing torch takes seconds, and the command line can
+# show its help or refuse an option without it.
+_MODULES = {
+    "AutomaticMasks": "sam.automatic",
+    "CheckpointError": "errors",
+    "DPTConfig": "depth.config",
+    "Depth": "depth_map",
+    "DepthModel": "estimate.model",
+    "HybridConfig": "depth.config",
+    "ImageRule": "depth.config",
+    "Inspection": "checkpoint.inspection",
+    "LayerPrompts": "sam.by_depth",
+    "MaskRules": "sam.automatic",
+    "Masks": "sam.model",
+    "SAMConfig": "sam.config",
+    "SamEmbedding": "sam.model",
+    "SamModel": "sam.model",
+    "SwinConfig": "depth.config",
+    "ViTConfig": "depth.config",
+    "depth_mask": "sam.by_depth",
+    "inspect": "loading",
+    "layer_prompts": "sam.by_depth",
+    "load": "loading",
+    "load_sam": "loading",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_MODULES[name]}", __name__), name)
+    globals()[name] = value
+    return value

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import nn
+if TYPE_CHECKING:  # the package imports this module at once, and torch only when it is needed
+    from torch import nn
 
 Keep = Callable[[str, Any], Any]
 
@@ -14,7 +15,9 @@ def _whole(_name: str, output: Any) -> Any:
 
 
 @contextmanager
-def capture(net: nn.Module, names: Iterable[str], keep: Keep = _whole) -> Iterator[dict[str, Any]]:
+def capture(
+    net: "nn.Module", names: Iterable[str], keep: Keep = _whole
+) -> Iterator[dict[str, Any]]:
     """Collect what the named modules return while the block runs.
 
     An output is what a plain forward pass gives, whole, and nothing writes into it afterwards.
@@ -38,7 +41,7 @@ def capture(net: nn.Module, names: Iterable[str], keep: Keep = _whole) -> Iterat
     results: dict[str, Any] = {}
 
     def store(name: str) -> Any:
-        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
+        def hook(_module: "nn.Module", _inputs: Any, output: Any) -> None:
             results[name] = keep(name, output)
 
         return hook

@@ -1,7 +1,7 @@
 """The small checkpoint that comes with the package, so that a first run needs no download.
 
-It is an ordinary file in Depth Anything V2's official layout, trained by ``tools/train_demo``
-on rendered scenes; ``docs/demo-checkpoint.md`` says how good it is.
+It has Depth Anything V2's official layout and was trained by ``tools/train_demo`` on rendered
+scenes; ``docs/demo-checkpoint.md`` says how good it is.
 """
 
 from pathlib import Path

@@ -42,12 +42,12 @@ class Overrides:
 
     variant: str | None = field(
         default=None,
-        metadata={"help": "of Depth Anything", "choices": ("v1", "v2")},
+        metadata={"help": "version of a Depth Anything model", "choices": ("v1", "v2")},
     )
     max_depth: float | None = field(
         default=None,
         metadata={
-            "help": "metres at the far end of a metric model",
+            "help": "distance in metres at the far end of a metric model",
             "type": float,
             "metavar": "M",
         },
@@ -55,7 +55,7 @@ class Overrides:
     pretrained_window: int | tuple[int, ...] | list[int] | None = field(
         default=None,
         metadata={
-            "help": "of Swin V2, one number or one a stage",
+            "help": "window sizes that Swin V2 was pretrained with: one, or one per stage",
             "type": int,
             "nargs": "+",
             "metavar": "W",

@@ -1,5 +1,8 @@
-"""The command line: parse, call, report."""
+"""The command line: each command parses its arguments, calls the library and reports.
 
-from .parser import main
+A command is a module with a function ``add``; `main.COMMANDS` lists them.
+"""
+
+from .main import main
 
 __all__ = ["main"]

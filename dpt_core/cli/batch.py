@@ -1,4 +1,4 @@
-"""The depth of images and videos, file by file, in memory that their number does not change."""
+"""Depth of many images and videos, one at a time; memory does not grow with their number."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,22 +12,25 @@ import torch
 from ..depth_map import Depth
 from ..estimate.chunks import is_out_of_memory
 from ..render import Rendering, Steady, colorize, control_image, render
-from .files import FileError, Job, SourceError, encode_npy, encode_png, encode_png16, read_image
-from .videos import Read, read_frames
+from .files.errors import FileError, InputError
+from .files.images import read_image
+from .files.outputs import encode_npy, encode_png, encode_png16
+from .files.plan import PlannedInput
+from .files.videos import ReadImage, read_frames
 
 if TYPE_CHECKING:
     from ..estimate.model import DepthModel
 
 
 @dataclass(frozen=True)
-class Form:
-    """What a result is.
+class OutputFormat:
+    """How a depth map is stored.
 
     Attributes:
         name: ``"png16"``, ``"png8"`` or ``"npy"``.
-        suffix: the last part of its file's name.
-        colormap: of png8; None is grey.
-        steady: one range of brightness for a video that changes slowly, of png8.
+        suffix: of a result's file name, with its dot.
+        colormap: for png8; None is grey.
+        steady: for png8: in a video, the range that is rendered changes only slowly.
     """
 
     name: str
@@ -37,118 +40,129 @@ class Form:
 
 
 @dataclass(frozen=True)
-class Estimator:
-    """Depth of one picture after the other.
+class DepthEstimator:
+    """Estimates the depth of one image at a time.
 
     Attributes:
-        model: gives the model; called when the first depth is made, and for each one after.
+        get_model: returns the model; called for each image, the first time before any work.
         resolution, fov: as in `DepthModel.infer`.
     """
 
-    model: "Callable[[], DepthModel]"
+    get_model: "Callable[[], DepthModel]"
     resolution: int | None = None
     fov: float | None = None
 
-    def __call__(self, read: Read) -> Depth:
-        """The depth of one picture.
+    def __call__(self, read: ReadImage) -> Depth:
+        """The depth of an image.
 
         Raises:
-            SourceError: this picture gives none; the message is the reason alone.
+            InputError: the image cannot be read or gives no depth; the message is only the reason.
         """
-        model = self.model()
-        image = torch.from_numpy(read()).permute(2, 0, 1).unsqueeze(0)
+        model = self.get_model()
+        image = torch.from_numpy(read()).permute(2, 0, 1).unsqueeze(0)  # 1×3×H×W
         try:
             depth = model.infer(image, self.resolution, fov=self.fov)
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
-            raise SourceError("not enough memory; a smaller --resolution needs less") from error
+            raise InputError("not enough memory; try a smaller --resolution") from error
         if not torch.isfinite(depth.values).all():
-            raise SourceError(
-                "the model gives NaN or infinite depth; --precision float32 may help, or else "
-                "the checkpoint is damaged"
+            raise InputError(
+                "the model gives NaN or infinite depth; try --precision float32, and if that "
+                "does not help, the checkpoint is damaged"
             )
         return depth
 
 
-# A file to write, and its content; None: it is there already and stays.
+# A file and its content; None: the file exists already and stays as it is.
 Result = tuple[Path, bytes | None]
 
 
-def results(job: Job, form: Form, estimate: Estimator, overwrite: bool) -> Iterator[Result]:
-    """The results of an image, or of a video's frames as 000001 … in a folder.
+def estimate_results(
+    item: PlannedInput, form: OutputFormat, estimate: DepthEstimator, overwrite: bool
+) -> Iterator[Result]:
+    """Estimate the result of an image, or those of a video's frames: 000001, 000002, ….
+
+    Args:
+        item: the image or video.
+        form: how its depth is stored.
+        estimate: the model with its settings.
+        overwrite: whether to estimate results anew that exist already.
 
     Raises:
-        SourceError: the file cannot be read, or gives no depth; the message is the reason alone.
-        FileError: there is no room for what a steady video needs meanwhile.
+        InputError: the input cannot be read or gives no depth; the message is only the reason.
+        FileError: the disk has no room for the raw depth that a steady video needs meanwhile.
     """
-    if job.is_video and form.steady:
-        yield from _steady_results(job, form, estimate, overwrite)
+    if item.is_video and form.steady:
+        yield from _estimate_steady_results(item, form, estimate, overwrite)
         return
-    for target, read in _pictures(job, form):
+    for target, read in _images(item, form):
         is_wanted = overwrite or not target.exists()
         yield target, encode(estimate(read), form) if is_wanted else None
 
 
-def _pictures(job: Job, form: Form) -> Iterator[tuple[Path, Read]]:
-    if not job.is_video:
-        yield job.target, lambda: read_image(job.source)
+def _images(item: PlannedInput, form: OutputFormat) -> Iterator[tuple[Path, ReadImage]]:
+    """The image itself, or every frame, with its target."""
+    if not item.is_video:
+        yield item.target, lambda: read_image(item.source)
         return
-    for number, read in enumerate(read_frames(job.source), 1):
-        yield job.target / f"{number:06}{form.suffix}", read
+    for number, read in enumerate(read_frames(item.source), 1):
+        yield item.target / f"{number:06}{form.suffix}", read
 
 
-def _steady_results(job: Job, form: Form, estimate: Estimator, overwrite: bool) -> Iterator[Result]:
-    """As `results`: the brightness of a frame depends on later ones, so all are estimated first."""
-    targets = [target for target, _ in _pictures(job, form)]
+def _estimate_steady_results(
+    item: PlannedInput, form: OutputFormat, estimate: DepthEstimator, overwrite: bool
+) -> Iterator[Result]:
+    """As `estimate_results`; all frames are estimated first, since each one's range needs them."""
+    targets = [target for target, _ in _images(item, form)]
     if not overwrite and all(target.exists() for target in targets):
         yield from ((target, None) for target in targets)
         return
-    estimate.model()  # before the disk is used: a checkpoint that is none ends it all
-    with tempfile.TemporaryFile(dir=_existing(job.target)) as raw:
+    estimate.get_model()  # before the disk is used: an unusable checkpoint ends the run here
+    with tempfile.TemporaryFile(dir=_nearest_folder(item.target)) as raw:
         first = None
-        for _, read in _pictures(job, form):
+        for _, read in _images(item, form):
             depth = estimate(read)
             first = first or depth
             if depth.values.shape != first.values.shape:
-                raise SourceError("its frames change their size; leave --steady out")
+                raise InputError("its frames differ in size; leave out --steady")
             try:
                 raw.write(depth.values.numpy().tobytes())
             except OSError as error:
                 raise FileError(
-                    f"The depth of {job.source} could not be kept until it is rendered "
+                    f"The raw depth of {item.source} could not be stored for --steady "
                     f"({error.strerror or error})."
                 ) from error
         raw.flush()
         assert first is not None
-        shape = (len(targets), *first.values.shape[1:])
-        # Read from the disk when a frame is rendered, and not kept.
+        shape = (len(targets), *first.values.shape[1:])  # frames × H × W
+        # Mapped, so that a frame is only read from the disk when it is rendered.
         values = torch.from_numpy(np.memmap(raw, np.float32, "r+", shape=shape))
         frames = render(Depth(values, first.kind), Rendering(range=Steady()))
         try:
             for target, frame in zip(targets, frames, strict=True):
                 is_wanted = overwrite or not target.exists()
-                yield target, _to_png8(frame.grey[None], form) if is_wanted else None
+                yield target, _encode_png8(frame.grey[None], form) if is_wanted else None
         except ValueError as error:
-            raise SourceError(str(error)) from error
+            raise InputError(str(error)) from error
 
 
-def _existing(folder: Path) -> Path:
-    """The nearest folder above that exists: on the same disk."""
-    return next(parent for parent in folder.absolute().parents if parent.is_dir())
+def _nearest_folder(path: Path) -> Path:
+    """The nearest parent folder that exists, which is on the disk that `path` will be on."""
+    return next(parent for parent in path.absolute().parents if parent.is_dir())
 
 
-def encode(depth: Depth, form: Form) -> bytes:
-    """The content of the file for one depth map."""
+def encode(depth: Depth, form: OutputFormat) -> bytes:
+    """The content of the file for the depth of one image."""
     if form.name == "npy":
         return encode_npy(depth.values[0].numpy())
     if form.name == "png16":
         return encode_png16(depth.values[0].numpy(), depth.kind)
-    return _to_png8(control_image(depth), form)
+    return _encode_png8(control_image(depth), form)
 
 
-def _to_png8(picture: torch.Tensor, form: Form) -> bytes:
+def _encode_png8(image: torch.Tensor, form: OutputFormat) -> bytes:
     """1×H×W in [0, 1] → a PNG file."""
     if form.colormap is not None:
-        picture = colorize(picture, form.colormap)
-    return encode_png(torch.round(picture[0] * 255).to(torch.uint8).numpy())
+        image = colorize(image, form.colormap)  # 1×H×W×3
+    return encode_png(torch.round(image[0] * 255).to(torch.uint8).numpy())

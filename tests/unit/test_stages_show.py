@@ -14,7 +14,6 @@ import dpt_core
 from dpt_core.depth_map import Depth
 from dpt_core.render import colorize
 from dpt_core.stages import FeatureMap, MapStyle, View, extract_features, visualize
-from dpt_core.stages.__main__ import main
 from dpt_core.stages.contact_sheet import (
     GAP,
     LABEL_HEIGHT,
@@ -309,32 +308,3 @@ class TestWatchTokens:
         scores = noise(8, 8, 3)
         turned = scores @ torch.tensor([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]])
         torch.testing.assert_close(align(turned, scores), scores)
-
-
-class TestWalk:
-    def test_every_step_is_written(self, write_depth_anything, tmp_path):
-        checkpoint = write_depth_anything(tmp_path / "depth_anything_v2_vits.pth")
-        photo = tmp_path / "photo.png"
-        Image.fromarray((np.random.default_rng(0).random((30, 40, 3)) * 255).astype("u1")).save(
-            photo
-        )
-        output = tmp_path / "walk"
-        options = ["--checkpoint", str(checkpoint), "--output", str(output), "--resolution", "56"]
-        assert main([str(photo), *options, "--tile", "120"]) == 0
-        written = sorted(output.iterdir())
-        assert [path.name.split("_")[0] for path in written] == list("12345678")
-        for path in written:
-            with Image.open(path) as sheet:
-                assert np.asarray(sheet).std() > 10
-
-    @pytest.mark.parametrize("missing", ["photo", "checkpoint"])
-    def test_what_cannot_be_read_is_one_line(self, missing, write_depth_anything, tmp_path, capsys):
-        checkpoint = write_depth_anything(tmp_path / "depth_anything_v2_vits.pth")
-        photo = tmp_path / "photo.png"
-        Image.new("RGB", (20, 20)).save(photo)
-        (photo if missing == "photo" else checkpoint).write_bytes(b"nothing")
-        options = ["--checkpoint", str(checkpoint), "--output", str(tmp_path / "walk")]
-        assert main([str(photo), *options]) == 2
-        error = capsys.readouterr().err
-        assert error.startswith("error: ")
-        assert error.count("\n") == 1

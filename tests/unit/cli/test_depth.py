@@ -10,8 +10,9 @@ from PIL import Image
 
 import dpt_core
 from dpt_core import render
-from dpt_core.cli import files
-from dpt_core.cli import parser as cli
+from dpt_core.cli import depth as command
+from dpt_core.cli import options
+from dpt_core.cli.files.outputs import encode_png16
 from dpt_core.depth_map import Depth
 
 Capture = pytest.CaptureFixture[str]
@@ -57,7 +58,7 @@ class TestFormats:
             np.testing.assert_array_equal(np.asarray(picture), np.rint(raw.astype(float) * 1000))
 
     def test_millimetres_are_cut_off_and_not_wrapped(self, tmp_path):
-        content = files.encode_png16(np.array([[0.0014, 0.0016, 65.535, 80]], np.float32), "metres")
+        content = encode_png16(np.array([[0.0014, 0.0016, 65.535, 80]], np.float32), "metres")
         (tmp_path / "far.png").write_bytes(content)
         with Image.open(tmp_path / "far.png") as picture:
             assert np.asarray(picture).tolist() == [[1, 2, 65535, 65535]]
@@ -66,7 +67,7 @@ class TestFormats:
     @pytest.mark.filterwarnings("error")
     def test_a_flat_map_is_restored(self, tmp_path, restored):
         (tmp_path / "flat.png").write_bytes(
-            files.encode_png16(np.full((2, 3), 1.25, np.float32), "inverse")
+            encode_png16(np.full((2, 3), 1.25, np.float32), "inverse")
         )
         values, _ = restored(tmp_path / "flat.png")
         assert values.tolist() == [[1.25] * 3] * 2
@@ -98,9 +99,9 @@ class TestFormats:
         assert run_depth(photo, checkpoint, tmp_path / "out", *more) == 2
         assert capsys.readouterr().err.startswith("error: --colormap makes png8")
 
-    def test_the_options_name_what_there_is(self):
-        assert cli.COLORMAPS == render.COLORMAPS
-        for name in cli.PRECISIONS[1:]:
+    def test_choices_are_those_of_the_library(self):
+        assert command.COLORMAPS == render.COLORMAPS
+        for name in options.DTYPES:
             assert isinstance(getattr(torch, name), torch.dtype)
 
 
@@ -206,7 +207,7 @@ class TestExisting:
 def test_png16_of_distance_is_white_near_and_restores(tmp_path: Path) -> None:
     depth = np.array([[1.0, 2.0], [3.0, 5.0]], dtype=np.float32)
     path = tmp_path / "distance.png"
-    path.write_bytes(files.encode_png16(depth, "depth"))
+    path.write_bytes(encode_png16(depth, "depth"))
     with Image.open(path) as picture:
         pixels, text = np.asarray(picture).astype(np.float64), picture.info
     assert pixels[0, 0] == 65535

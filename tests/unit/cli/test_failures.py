@@ -7,7 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from dpt_core.cli import files, main
+from dpt_core.cli import main
+from dpt_core.cli.files import outputs
+from dpt_core.cli.files.errors import FileError
 from dpt_core.depth_map import Depth
 from dpt_core.estimate.model import DepthModel
 
@@ -125,7 +127,7 @@ class TestFailures:
                 raise KeyboardInterrupt
             write(source, target)
 
-        monkeypatch.setattr(files.os, "replace", interrupted)
+        monkeypatch.setattr(outputs.os, "replace", interrupted)
         assert run_depth([first, photo], checkpoint, tmp_path / "out") == 130
         assert capsys.readouterr().err.splitlines()[-1].startswith("interrupted; ")
         assert files_below(tmp_path / "out") == ["a.png"]
@@ -142,9 +144,9 @@ class TestAtomicWriting:
         def full(*_: object) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(files.os, step, full)
-        with pytest.raises(files.FileError, match=r"depth\.png could not be written \(No space"):
-            files.write_atomically(target, b"new")
+        monkeypatch.setattr(outputs.os, step, full)
+        with pytest.raises(FileError, match=r"depth\.png could not be written \(No space"):
+            outputs.write_atomically(target, b"new")
         assert files_below(tmp_path) == ["depth.png"]
         assert target.read_bytes() == b"old"
 
@@ -154,14 +156,14 @@ class TestAtomicWriting:
         def full(*_: object) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(files.os, "replace", full)
+        monkeypatch.setattr(outputs.os, "replace", full)
         assert run_depth(photo, checkpoint, tmp_path / "out") == 2
         assert "could not be written (No space left on device)" in capsys.readouterr().err
         assert files_below(tmp_path / "out") == []
 
     @pytest.mark.skipif(os.name != "posix", reason="permissions are those of POSIX")
     def test_results_have_the_usual_permissions(self, tmp_path):
-        files.write_atomically(tmp_path / "ours", b"")
+        outputs.write_atomically(tmp_path / "ours", b"")
         (tmp_path / "usual").touch()
         modes = {(tmp_path / name).stat().st_mode for name in ("ours", "usual")}
         assert len(modes) == 1

@@ -1,7 +1,5 @@
-"""`inspect`, and the command line as a process of its own."""
+"""The command line as a process of its own, and what it shows without one."""
 
-import dataclasses
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -12,33 +10,6 @@ import dpt_core
 from dpt_core.cli import main
 
 Capture = pytest.CaptureFixture[str]
-
-
-class TestInspect:
-    def test_json_is_the_inspection(self, checkpoint, capsys: Capture):
-        assert main(["inspect", str(checkpoint), "--json", "--max-depth", "20"]) == 0
-        shown = json.loads(capsys.readouterr().out)
-        expected = dpt_core.inspect(checkpoint, max_depth=20)
-        fields = json.loads(json.dumps(dataclasses.asdict(expected), default=str))
-        assert shown == {**fields, "published": None}
-        assert shown["path"] == str(checkpoint)
-        assert shown["family"] == "Depth Anything V2 metric"
-        assert shown["config"]["head"]["max_depth"] == 20
-        assert shown["config"]["encoder"]["stage_depths"] == [3, 3, 3, 3]
-        assert [hint["evidence"] for hint in shown["hints"]] == [
-            "the name 'depth_anything_v2_vits'",
-            "chosen by the user",
-        ]
-
-    def test_the_table_is_aligned_and_gives_the_evidence(self, checkpoint, capsys: Capture):
-        assert main(["inspect", str(checkpoint), "--variant", "v1"]) == 0
-        lines = capsys.readouterr().out.splitlines()
-        rows = {line[: line.index("  ")]: line for line in lines}
-        assert rows["family"].endswith("  Depth Anything V1")
-        assert rows["variant"].endswith("  v1 (chosen by the user)")
-        assert rows["encoder stage depths"].endswith("  9 1 1 1")
-        column = rows["family"].index("Depth Anything")
-        assert all(line[column - 2 : column] == "  " and line[column] != " " for line in lines)
 
 
 class TestProcess:
@@ -62,3 +33,18 @@ class TestProcess:
                 main(argv)
             assert stop.value.code == 0
             assert text in capsys.readouterr().out
+
+    @pytest.mark.parametrize("argv", [["--help"], ["depth", "--help"], ["depth", "--what"]])
+    def test_help_and_wrong_options_do_not_wait_for_torch(self, argv):
+        code = (
+            "import atexit, sys\n"
+            "from dpt_core.cli import main\n"
+            "atexit.register(lambda: sys.stderr.write(f\"torch: {'torch' in sys.modules}\"))\n"
+            f"main({argv!r})"
+        )
+        root = Path(dpt_core.__file__).parent.parent
+        result = subprocess.run(
+            [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False
+        )
+        assert result.returncode == (2 if "--what" in argv else 0)
+        assert result.stderr.endswith("torch: False")

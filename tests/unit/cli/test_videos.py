@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 from dpt_core import render
-from dpt_core.cli import batch, videos
+from dpt_core.cli import batch
+from dpt_core.cli.files import videos
 from dpt_core.depth_map import Depth
 from dpt_core.estimate.model import DepthModel
 

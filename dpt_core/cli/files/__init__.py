@@ -1,0 +1,1 @@
+"""Image and video files in, result files out; nothing here knows a model."""
