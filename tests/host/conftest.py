@@ -16,7 +16,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -34,6 +34,37 @@ TINY = "depth_anything_v2_tiny.safetensors"
 
 COMFYUI_PATH = os.environ.get("COMFYUI_PATH")
 COMFYUI_PYTHON = os.environ.get("COMFYUI_PYTHON", sys.executable)
+
+
+# ---- nothing left out
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-skips", action="store_true", help="a skipped host test is a failed one")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, Any]:
+    return _without_skips((yield), item.config)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, Any]:
+    return _without_skips((yield), collector.config)
+
+
+def _without_skips(
+    report: pytest.TestReport | pytest.CollectReport, config: pytest.Config
+) -> pytest.TestReport | pytest.CollectReport:
+    # Where only tests/ is named, this file comes too late to add its option.
+    is_expected = hasattr(report, "wasxfail")
+    if config.getoption("no_skips", False) and report.skipped and not is_expected:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"not run: {reason}"
+    return report
 
 
 # ---- in this process
