@@ -1,7 +1,8 @@
 // Runs ComfyUI's editor in a headless Chromium, for the scripts beside this file. They check one
 // thing each in the editor of a running server, and print a line of JSON for each thing seen.
 // Environment: PLAYWRIGHT, a folder whose node_modules has playwright-core (this one after
-// `npm ci`, if it is not set); CHROMIUM.
+// `npm ci`, if it is not set); CHROMIUM; DPT_BROWSER, the address of a browser that serve.mjs
+// keeps, or else each script starts its own.
 
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -12,7 +13,13 @@ import { fileURLToPath } from "node:url";
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const requireFrom = createRequire(join(process.env.PLAYWRIGHT ?? HERE, "/"));
 /** @type {typeof import("playwright-core")} */
-const { chromium } = requireFrom("playwright-core");
+export const { chromium } = requireFrom("playwright-core");
+
+/** How a browser is started. */
+export const LAUNCH = {
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-dev-shm-usage"],
+};
 
 // What ComfyUI reports without any pack, with an empty profile and without internet.
 const IGNORED_ERRORS =
@@ -30,15 +37,13 @@ export async function inBothRenderings(check) {
 }
 
 /**
- * Run a check in a browser, which is closed afterwards.
+ * Run a check in a browser, which is closed afterwards, or only left if it is shared.
  *
  * @param {(browser: Browser) => Promise<void>} check
  */
 export async function inBrowser(check) {
-  const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-dev-shm-usage"],
-  });
+  const shared = process.env.DPT_BROWSER;
+  const browser = await (shared ? chromium.connect(shared) : chromium.launch(LAUNCH));
   try {
     await check(browser);
   } finally {

