@@ -8,8 +8,8 @@ import {
   inBothRenderings,
   loadWorkflow,
   openEditor,
+  reload,
   runWorkflow,
-  waitForGraph,
 } from "./editor.mjs";
 import { output } from "./workflow.mjs";
 
@@ -189,9 +189,7 @@ await inBothRenderings(async (browser, isVue) => {
   await page.waitForTimeout(500);
   await shot("4-run");
 
-  await page.waitForTimeout(1500);
-  await page.reload({ waitUntil: "domcontentloaded" });
-  await waitForGraph(page);
+  await reload(page);
   await page.waitForFunction(() => document.querySelector(".dpt-points svg circle"), null, {
     timeout: 30000,
   });

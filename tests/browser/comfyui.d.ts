@@ -67,6 +67,7 @@ declare namespace Comfy {
 
   interface Graph {
     id: string;
+    extra: Record<string, unknown>;
     isRootGraph: boolean;
     nodes: Node[];
     add(node: Node): void;

@@ -114,6 +114,27 @@ export async function waitForGraph(page) {
 }
 
 /**
+ * Load the page anew, once ComfyUI has stored the graph as it is now.
+ *
+ * @param {Page} page
+ */
+export async function reload(page) {
+  const mark = await page.evaluate(() => {
+    const { app } = window;
+    const mark = crypto.randomUUID();
+    app.graph.extra.mark = mark; // a change, so that it is stored
+    app.extensionManager.workflow.activeWorkflow.changeTracker.captureCanvasState();
+    return mark;
+  });
+  await page.waitForFunction(
+    (text) => Object.values(localStorage).some((stored) => stored.includes(text)),
+    mark,
+  );
+  await page.reload({ waitUntil: "domcontentloaded" });
+  await waitForGraph(page);
+}
+
+/**
  * Show a workflow, and wait for the one element that a selector finds on its nodes.
  *
  * @param {Page} page

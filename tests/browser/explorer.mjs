@@ -10,8 +10,8 @@ import {
   loaderText,
   loadWorkflow,
   openEditor,
+  reload,
   toOtherTabAndBack,
-  waitForGraph,
 } from "./editor.mjs";
 import { input, output } from "./workflow.mjs";
 
@@ -218,9 +218,7 @@ async function check(browser, isVue) {
   }
 
   // Reload.
-  await page.waitForTimeout(1500);
-  await page.reload({ waitUntil: "domcontentloaded" });
-  await waitForGraph(page);
+  await reload(page);
   await page.waitForFunction(
     () => document.querySelectorAll(".dpt-stages .strip figure").length,
     null,

@@ -10,9 +10,9 @@ import {
   loaderText,
   loadWorkflow,
   openEditor,
+  reload,
   runWorkflow,
   toOtherTabAndBack,
-  waitForGraph,
 } from "./editor.mjs";
 import { output } from "./workflow.mjs";
 
@@ -305,9 +305,7 @@ async function check(browser, isVue) {
   assert.match(await status(), /2 points, 1 box/);
 
   // Reload.
-  await page.waitForTimeout(1500);
-  await page.reload({ waitUntil: "domcontentloaded" });
-  await waitForGraph(page);
+  await reload(page);
   await page.waitForFunction(() => document.querySelector(".dpt-points svg circle"), null, {
     timeout: 30000,
   });
