@@ -109,7 +109,7 @@ def test_help_pages_script_and_templates_are_served(server):
     pack = "dpt-depth"
     for page in sorted((ROOT / "web/docs").glob("*.md")):
         assert server.get(f"/extensions/{pack}/docs/{page.name}") == page.read_bytes()
-    assert f"/extensions/{pack}/load_checkpoint.js" in server.get_json("/extensions")
+    assert f"/extensions/{pack}/load_checkpoint/extension.js" in server.get_json("/extensions")
     names = server.get_json("/api/workflow_templates")[pack]
     assert names
     for name in names:
