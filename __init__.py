@@ -1,4 +1,4 @@
-"""DPT Depth for ComfyUI: what the host looks for, and nothing else."""
+"""DPT Depth, a node pack for ComfyUI: the names that ComfyUI looks for, and nothing else."""
 
 from .nodes import comfy_entrypoint
 

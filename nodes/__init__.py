@@ -2,17 +2,21 @@
 
 from comfy_api.latest import ComfyExtension, io  # pyright: ignore[reportMissingImports]
 
-from . import host, replacements
+from . import replacements
 from .depth.depth_map import DepthMap
+from .depth.depth_mask import DepthMask
 from .depth.estimate_depth import EstimateDepth
 from .depth.estimate_detail import EstimateDetail
 from .depth.render_depth import RenderDepth
-from .geometry.align_depth import AlignDepth, RemovePlane
-from .geometry.depth_to_geometry import DepthToGeometry, GeometryToDepth
+from .geometry.align_depth import AlignDepth
+from .geometry.depth_to_geometry import DepthToGeometry
+from .geometry.geometry_to_depth import GeometryToDepth
+from .geometry.remove_plane import RemovePlane
+from .host import folders
 from .loaders.load_checkpoint import LoadCheckpoint
 from .loaders.load_sam import LoadSAM
-from .segmentation.by_depth import DepthMask, SegmentByDepth
 from .segmentation.segment import Segment
+from .segmentation.segment_by_depth import SegmentByDepth
 from .segmentation.segment_everything import SegmentEverything
 from .stages.visualize_stages import VisualizeStages
 
@@ -21,12 +25,12 @@ class DPTDepth(ComfyExtension):
     """Depth from any DPT-style checkpoint."""
 
     async def on_load(self) -> None:
-        """Register the model folders, before any node lists its files, and the replacements."""
-        host.register_folders()
+        """Register the model folders, before any node lists their files, and the replacements."""
+        folders.register()
         await replacements.register()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        """Every node of the pack."""
+        """All nodes of the pack."""
         return [
             LoadCheckpoint,
             EstimateDepth,
@@ -47,5 +51,5 @@ class DPTDepth(ComfyExtension):
 
 
 async def comfy_entrypoint() -> DPTDepth:
-    """What ComfyUI calls when it loads the pack."""
+    """The function that ComfyUI calls when it loads the pack."""
     return DPTDepth()

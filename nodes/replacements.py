@@ -1,23 +1,24 @@
-"""Depth nodes of other packs that ours can stand in for where those are not installed.
+"""Depth nodes of other packs that ours can replace where those packs are not installed.
 
-ComfyUI offers these to the person who opens a workflow with missing nodes, and applies them to
-queued graphs.
+ComfyUI offers the replacements when somebody opens a workflow with missing nodes, and applies
+them to graphs that are queued through the API.
 """
 
 from typing import Any
 
 from comfy_api.latest import ComfyAPI, io  # pyright: ignore[reportMissingImports]
 
-from . import host
+from .host import running
 
 MIDAS = "dpt_hybrid-midas-501f0c75.pt"  # the only checkpoint of that preprocessor
 
 
 def replacements() -> list[Any]:
-    """What replaces what.
+    """Each replaced node with its inputs and outputs.
 
-    Outputs are mapped only where their number changes: ComfyUI 0.27 fails on the mapped outputs
-    of a node that feeds another replaced one, in an order that differs from start to start.
+    Outputs are mapped only where their index changes. When one replaced node feeds another,
+    ComfyUI 0.27 can fail on mapped outputs: it handles nodes in an order that varies from start
+    to start.
     """
     image = {"new_id": "image", "old_id": "image"}
     resolution = {"new_id": "resolution", "old_id": "resolution"}
@@ -43,7 +44,7 @@ def replacements() -> list[Any]:
             image,
             {"new_id": "checkpoint", "set_value": MIDAS},
             resolution,
-            # It shows the network the image at the size of the result.
+            # That preprocessor runs the network at the size of its result.
             {"new_id": "model_resolution", "old_id": "resolution"},
         ],
     )
@@ -78,9 +79,9 @@ def replacements() -> list[Any]:
 
 
 async def register() -> None:
-    """Tell the server; without one (tests, tools) there is nobody to tell."""
-    registry = getattr(ComfyAPI(), "node_replacement", None)  # lighter hosts have none
-    if host.prompt_server() is None or registry is None:
+    """Register the replacements with the server, if there is one (not in tests and tools)."""
+    registry = getattr(ComfyAPI(), "node_replacement", None)  # not in lighter hosts
+    if running.prompt_server() is None or registry is None:
         return
     for replacement in replacements():
         await registry.register(replacement)

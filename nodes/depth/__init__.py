@@ -1,1 +1,1 @@
-"""Nodes that estimate and render depth."""
+"""Nodes that estimate, render and select by depth."""

@@ -1,19 +1,18 @@
-"""Depth Map: one node from image to ControlNet hint, as preprocessors do it."""
+"""Depth Map: from image to ControlNet hint in one node, as preprocessors do it."""
 
 from pathlib import PurePosixPath, PureWindowsPath
 
 from comfy_api.latest import io  # pyright: ignore[reportMissingImports]
 from torch import Tensor
 
-from .. import host
-from ..loaders.load_checkpoint import file_state, say_gone
-from .estimate_depth import SIZE, EstimateDepth
-
-NETWORK_SIDE = 0  # what the model was trained for
+from ..host import folders, models
+from ..loaders.checkpoint_file import file_fingerprint, missing_file_message
+from .estimate_depth import PICTURE_SIZE, EstimateDepth
+from .inputs import resolution_input
 
 
 class DepthMap(io.ComfyNode):
-    """Load DPT Checkpoint and Estimate Depth in one; for graphs that had a depth preprocessor."""
+    """Load DPT Checkpoint and Estimate Depth in one, to replace depth preprocessors."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -23,9 +22,9 @@ class DepthMap(io.ComfyNode):
             display_name="Depth Map (one node)",
             category="image/geometry estimation",
             description=(
-                "From an image to a depth map for ControlNets in one node, in the place of a "
-                "depth preprocessor. Near is white. For raw depth, videos and everything else use "
-                "Load DPT Checkpoint and Estimate Depth."
+                "Turns an image into a depth map for ControlNets in one node, like a depth "
+                "preprocessor. Near is white. For raw depth, videos and everything else, use Load "
+                "DPT Checkpoint and Estimate Depth."
             ),
             search_aliases=[
                 "depth anything",
@@ -40,7 +39,7 @@ class DepthMap(io.ComfyNode):
                 io.Image.Input("image", tooltip="One image or a batch."),
                 io.Combo.Input(
                     "checkpoint",
-                    options=host.list_checkpoints(),
+                    options=folders.list_depth_checkpoints(),
                     tooltip="The model file, as in Load DPT Checkpoint.",
                 ),
                 io.Int.Input(
@@ -49,19 +48,9 @@ class DepthMap(io.ComfyNode):
                     min=0,
                     max=16384,
                     step=64,
-                    tooltip="The short side of the depth map in pixels. 0 is that of the image.",
+                    tooltip="The short side of the depth map in pixels. 0: as in the image.",
                 ),
-                io.Int.Input(
-                    "model_resolution",
-                    default=NETWORK_SIDE,
-                    min=0,
-                    max=8192,
-                    advanced=True,
-                    tooltip=(
-                        "The short side at which the model looks at the image. 0 is what it was "
-                        "trained for."
-                    ),
-                ),
+                resolution_input("model_resolution", advanced=True),
             ],
             outputs=[
                 io.Image.Output(
@@ -72,41 +61,43 @@ class DepthMap(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, checkpoint: str | None) -> bool | str:
-        """Take a bare file name for a file in a subfolder too; None is a linked input."""
-        if checkpoint is None or find(checkpoint) is not None:
+        """Accept a bare name for a file in a subfolder, too. A linked input arrives as None."""
+        if checkpoint is None or listed_name(checkpoint) is not None:
             return True
-        return say_gone(checkpoint, "depth model", host.own_folder())
+        return missing_file_message(checkpoint, "depth model", folders.depth_folder())
 
     @classmethod
     def fingerprint_inputs(cls, checkpoint: str | None, **_: object) -> tuple[int, int] | None:
         """Run again when the file has changed."""
-        name = find(checkpoint) if checkpoint is not None else None
-        return file_state(host.find_checkpoint(name)) if name is not None else None
+        name = listed_name(checkpoint) if checkpoint is not None else None
+        return None if name is None else file_fingerprint(folders.find_depth_checkpoint(name))
 
     @classmethod
     def execute(
         cls, image: Tensor, checkpoint: str, resolution: int, model_resolution: int
     ) -> io.NodeOutput:
-        """What the two nodes do."""
-        path = host.find_checkpoint(find(checkpoint) or checkpoint)
+        """Do what the two nodes do."""
+        path = folders.find_depth_checkpoint(listed_name(checkpoint) or checkpoint)
         if path is None:
-            raise ValueError(say_gone(checkpoint, "depth model", host.own_folder()))
-        size = {SIZE: "short side", "pixels": resolution} if resolution else None
-        state = file_state(path)
-        model = host.kept_model(path, state)
-        done = EstimateDepth.execute(model, image, model_resolution, 0, picture_size=size)
-        host.keep_model(model, path, state)
-        return io.NodeOutput(done.result[1])
+            raise ValueError(
+                missing_file_message(checkpoint, "depth model", folders.depth_folder())
+            )
+        size = {PICTURE_SIZE: "short side", "pixels": resolution} if resolution else None
+        fingerprint = file_fingerprint(path)
+        model = models.load_cached(path, fingerprint)
+        output = EstimateDepth.execute(model, image, model_resolution, 0, picture_size=size)
+        models.cache(model, path, fingerprint)
+        return io.NodeOutput(output.result[1])
 
 
-def find(checkpoint: str) -> str | None:
-    """The listed name of a checkpoint, given that or its file's name alone."""
-    if host.find_checkpoint(checkpoint) is not None:
+def listed_name(checkpoint: str) -> str | None:
+    """The name under which a checkpoint is listed, given that name or the bare file name."""
+    if folders.find_depth_checkpoint(checkpoint) is not None:
         return checkpoint
-    names = host.list_checkpoints()
+    names = folders.list_depth_checkpoints()
     return next((name for name in names if file_name(name) == file_name(checkpoint)), None)
 
 
 def file_name(path: str) -> str:
-    """The last part of a path written on any system."""
+    """The last part of a path, written on any system."""
     return PureWindowsPath(PurePosixPath(path).name).name

@@ -1,29 +1,34 @@
-"""Estimate Depth: images to raw depth and to a picture for ControlNets."""
+"""Estimate Depth: images → raw depth, and a picture for ControlNets."""
 
 from typing import Any
 
-import torch
 from comfy_api.latest import io  # pyright: ignore[reportMissingImports]
 from torch import Tensor
 
-from ...dpt_core import Depth, DepthModel
+from ...dpt_core import Depth
 from ...dpt_core.depth.preprocessing import network_size
 from ...dpt_core.estimate.chunks import Progress, auto_chunk
 from ...dpt_core.estimate.detail import Detail, infer_detail
 from ...dpt_core.estimate.float16 import infer_float16
-from ...dpt_core.geometry.camera import check_fov
-from ...dpt_core.render import Target, control_image
-from ...dpt_core.render.sizes import resize
-from .. import host
-from ..host.memory import working_room
-from ..types import DptDepth, DptModel
+from ..host import models, running
+from ..host.memory import depth_working_memory
+from ..images import channels_first, frame_size
+from ..types import DptDepth
+from .control_picture import control_picture
+from .inputs import (
+    check_fov_input,
+    flip_average_input,
+    fov_input,
+    model_input,
+    resolution_input,
+)
 from .picture_size import size_input, to_target
 
-SIZE = "picture_size"
+PICTURE_SIZE = "picture_size"
 
 
 class EstimateDepth(io.ComfyNode):
-    """Depth for every image of a batch, at the images' own size."""
+    """Depth of every image of a batch, at the images' own size."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -50,22 +55,17 @@ class EstimateDepth(io.ComfyNode):
                 "image to depth",
             ],
             inputs=[
-                DptModel.Input("model", tooltip="The depth model from Load DPT Checkpoint."),
+                model_input(),
                 io.Image.Input(
                     "image",
-                    tooltip="One image or a batch, of any size and aspect. Alpha is ignored.",
+                    tooltip="One image or a batch, of any size and aspect ratio. Alpha is ignored.",
                 ),
-                io.Int.Input(
-                    "resolution",
-                    default=0,
-                    min=0,
-                    max=8192,
-                    tooltip=(
-                        "The side in pixels at which the model looks at the image (the short "
-                        "one for Depth Anything). 0 is what it was trained for, such as 518. "
-                        "Higher gives finer detail, takes more time and memory, and may make "
-                        "large shapes less steady. The output always has the size of the input."
-                    ),
+                resolution_input(
+                    more=(
+                        " Higher values give finer detail but take more time and memory, and "
+                        "large shapes may become less stable. The output always has the size of "
+                        "the input."
+                    )
                 ),
                 io.Int.Input(
                     "batch_size",
@@ -74,21 +74,12 @@ class EstimateDepth(io.ComfyNode):
                     max=4096,
                     advanced=True,
                     tooltip=(
-                        "Images to compute at a time. 0 takes as many as fit into free memory. "
-                        "It makes no difference to the result."
+                        "How many images to compute at a time. 0 takes as many as fit into free "
+                        "memory. It does not change the result."
                     ),
                 ),
                 fov_input(),
-                io.Boolean.Input(
-                    "flip_average",
-                    default=False,
-                    optional=True,
-                    advanced=True,
-                    tooltip=(
-                        "Average with the mirrored image's depth: steadier, twice the time. "
-                        "Images are computed one at a time."
-                    ),
-                ),
+                flip_average_input(" Images are computed one at a time.", optional=True),
                 io.Combo.Input(
                     "aspect",
                     options=["keep", "stretch"],
@@ -96,16 +87,16 @@ class EstimateDepth(io.ComfyNode):
                     optional=True,
                     advanced=True,
                     tooltip=(
-                        "How the model sees an image that is not square. keep: in its own shape, "
-                        "as the models' authors have it (Swin models always see a square). "
-                        "stretch: as a square, as MiDaS from Hugging Face and some preprocessors "
-                        "do; quicker for wide images, and less exact."
+                        "How the model sees an image that is not square. keep: with its own "
+                        "aspect ratio, as the models' authors do it (Swin models always see a "
+                        "square). stretch: as a square, like MiDaS on Hugging Face and some "
+                        "preprocessors; faster for wide images, but less exact."
                     ),
                 ),
                 size_input(
-                    SIZE,
+                    PICTURE_SIZE,
                     "as the image",
-                    "Size of the depth picture; raw depth always has that of the image.",
+                    "Size of the depth picture. Raw depth always has the size of the image.",
                     advanced=True,
                 ),
                 io.Combo.Input(
@@ -115,9 +106,9 @@ class EstimateDepth(io.ComfyNode):
                     optional=True,
                     advanced=True,
                     tooltip=(
-                        "How raw depth is kept. float16 takes half the memory, 0.9 GB less for "
-                        "500 frames of 720p, and is off by at most 1/2048 of each value: not "
-                        "seen in 8-bit pictures and videos, but in normals and meshes."
+                        "How raw depth is stored. float16 takes half the memory, which saves "
+                        "0.9 GB for 500 frames of 720p. Each value is off by at most 1/2048: "
+                        "invisible in 8-bit pictures and videos, but not in normals and meshes."
                     ),
                 ),
             ],
@@ -125,16 +116,17 @@ class EstimateDepth(io.ComfyNode):
                 DptDepth.Output(
                     display_name="depth",
                     tooltip=(
-                        "Raw depth as the model gives it, not rounded or stretched: inverse depth "
-                        "(larger is nearer), or distance, in metres from a metric model."
+                        "Raw depth as the model gives it, not rounded or normalised: inverse depth "
+                        "(larger is nearer) or depth (larger is farther), which is in metres if "
+                        "the model is metric."
                     ),
                 ),
                 io.Image.Output(
                     display_name="image",
                     tooltip=(
-                        "Depth map for ControlNets: near is white, far is black, each image "
-                        "stretched to the full range, at the size of the input unless "
-                        "picture_size says another."
+                        "Depth map for ControlNets: near is white, far is black. Each image is "
+                        "normalised to the full range, and has the size of the input unless "
+                        "picture_size says otherwise."
                     ),
                 ),
             ],
@@ -143,7 +135,7 @@ class EstimateDepth(io.ComfyNode):
     @classmethod
     def execute(
         cls,
-        model: host.HostedModel,
+        model: models.ManagedDepthModel,
         image: Tensor,
         resolution: int,
         batch_size: int,
@@ -153,24 +145,23 @@ class EstimateDepth(io.ComfyNode):
         picture_size: dict[str, Any] | None = None,
         raw_precision: str = "float32",
     ) -> io.NodeOutput:
-        """Compute in chunks, with progress, until done or interrupted."""
+        """Compute chunk by chunk, with progress, until done or interrupted."""
         images = channels_first(image)
-        angle = known_fov(fov)
+        angle = check_fov_input(fov)
         core = model.model
         fit = "stretch" if aspect == "stretch" else None
-        size = (images.shape[-2], images.shape[-1])
-        target = to_target(picture_size, SIZE, size) if picture_size else None
-        progress = host.progress(len(images))
-        rule = core.config.image.with_fit(fit)
-        inside = network_size(size, rule, resolution or None)
-        room = working_room(core.config, size, inside, core.dtype.itemsize)
+        size = frame_size(images)
+        target = to_target(picture_size, PICTURE_SIZE, size) if picture_size else None
+        progress = running.progress(len(images))
+        input_size = network_size(size, core.config.image.with_fit(fit), resolution or None)
+        memory = depth_working_memory(core.config, size, input_size, core.dtype.itemsize)
         if flip_average:
             batch_size = 1
-        chunk = batch_size or host.fitting_chunk(model, auto_chunk(core.device, inside), room)
-        chunk = min(chunk, len(images))
+        limit = auto_chunk(core.device, input_size)
+        chunk = min(batch_size or models.largest_chunk(model, limit, memory), len(images))
 
         def infer(some: Tensor, progress: Progress | None = None) -> Depth:
-            host.stop_if_interrupted()
+            running.stop_if_interrupted()
             return core.infer(some, resolution or None, chunk, progress, angle, fit)
 
         def run(some: Tensor, progress: Progress | None = None) -> Depth:
@@ -178,80 +169,9 @@ class EstimateDepth(io.ComfyNode):
                 return infer_detail(infer, some, Detail(flip=True), progress=progress)
             return infer(some, progress)
 
-        with host.on_device(model, room.of(chunk)):
+        with models.on_device(model, memory.for_images(chunk)):
             if raw_precision == "float16":
                 depth = infer_float16(run, images, chunk, progress)
             else:
                 depth = run(images, progress)
-        return io.NodeOutput(depth, to_picture(depth, core, target))
-
-
-def fov_input(exception: str = "") -> io.Float.Input:
-    """The camera's field of view; `exception` ends the tooltip."""
-    return io.Float.Input(
-        "fov",
-        display_name="field of view",
-        default=0.0,
-        min=0.0,
-        max=179.0,
-        step=0.1,
-        optional=True,
-        advanced=True,
-        tooltip=(
-            "The camera's horizontal field of view in degrees, if you know it (a phone: about 65; "
-            "0: not known). Depth Anything 3 metric needs it to give metres, and Depth to Geometry "
-            "uses it with camera: of the depth."
-            f"{exception}"
-        ),
-    )
-
-
-def known_fov(fov: float) -> float | None:
-    """What the input says; None: not known.
-
-    Raises:
-        ValueError: an angle that no camera has, said before anything is computed.
-    """
-    if not fov:
-        return None
-    check_fov(fov)
-    return fov
-
-
-def channels_first(image: Tensor) -> Tensor:
-    """ComfyUI's B×H×W×C (3, or 4 with alpha) → a view B×3×H×W; nothing is copied or changed.
-
-    Raises:
-        ValueError: there is no image in it.
-    """
-    if not len(image):
-        raise ValueError("There are no images in the batch. Connect at least one.")
-    return image[..., :3].movedim(-1, 1)
-
-
-def to_picture(depth: Depth, model: DepthModel, target: Target | None = None) -> Tensor:
-    """The ControlNet picture B×H×W×3 of every frame, at the depth's size or a target's.
-
-    Stretched to the full range first and then resized, as preprocessors do. Frame by frame into
-    memory that is taken once, and the three channels are one memory seen three times: hundreds
-    of frames cost no more than their grey values.
-
-    Raises:
-        ValueError: a frame has NaN or infinite values.
-    """
-    count, *size = depth.values.shape
-    grey = host.empty_result((count, *(target.size if target else size)))
-    for number, values in enumerate(depth.values):
-        if not torch.isfinite(values.sum(dtype=torch.float32)):
-            raise ValueError(_not_finite(number, model))
-        picture = control_image(Depth(values.unsqueeze(0), depth.kind))[0]
-        grey[number] = picture if target is None else resize(picture, target)
-    return grey.unsqueeze(-1).expand(*grey.shape, 3)
-
-
-def _not_finite(number: int, model: DepthModel) -> str:
-    found = f"The depth of image {number} (counted from 0) has NaN or infinite values"
-    if model.dtype != torch.float32:
-        dtype = str(model.dtype).removeprefix("torch.")
-        return f"{found} in {dtype}. Set precision to float32 in Load DPT Checkpoint."
-    return f"{found}: {model.inspection.path.name} is damaged. Download the file again."
+        return io.NodeOutput(depth, control_picture(depth, core, target))

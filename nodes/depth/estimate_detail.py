@@ -6,11 +6,18 @@ from torch import Tensor
 from ...dpt_core import Depth
 from ...dpt_core.depth.preprocessing import network_size
 from ...dpt_core.estimate.detail import Circular, Detail, infer_detail
-from .. import host
-from ..host.memory import working_room
-from ..masks import painted
-from ..types import DptDepth, DptModel
-from .estimate_depth import channels_first, fov_input, known_fov, to_picture
+from ..host import models, running
+from ..host.memory import depth_working_memory
+from ..images import channels_first, frame_size, prepare_mask
+from ..types import DptDepth
+from .control_picture import control_picture
+from .inputs import (
+    check_fov_input,
+    flip_average_input,
+    fov_input,
+    model_input,
+    resolution_input,
+)
 
 CIRCULAR: dict[str, Circular] = {"off": "off", "left and right": "horizontal", "all sides": "both"}
 
@@ -26,9 +33,9 @@ class EstimateDetail(io.ComfyNode):
             display_name="Estimate Depth with Detail",
             category="image/geometry estimation",
             description=(
-                "Estimates depth of large images in overlapping tiles that are matched to a pass "
-                "over the whole image. Also mirrored passes for steadier depth, a closer look at "
-                "a painted region, and panoramas and textures without a seam."
+                "Estimates the depth of large images in overlapping tiles, which are matched to a "
+                "pass over the whole image. It can also average with the mirrored image, take a "
+                "closer look at a painted region, and keep panoramas and textures seamless."
             ),
             search_aliases=[
                 "depth anything",
@@ -41,7 +48,7 @@ class EstimateDetail(io.ComfyNode):
                 "depth tta",
             ],
             inputs=[
-                DptModel.Input("model", tooltip="The depth model from Load DPT Checkpoint."),
+                model_input(),
                 io.Image.Input("image", tooltip="One image or a batch, of any size."),
                 io.Int.Input(
                     "tiles",
@@ -49,33 +56,20 @@ class EstimateDetail(io.ComfyNode):
                     min=1,
                     max=16,
                     tooltip=(
-                        "Tiles along each side: 2 is four tiles and takes five times as long as "
-                        "one pass, 3 is nine tiles. 1 is the whole image only."
+                        "Tiles along each side: 2 makes four tiles, which take five times as long "
+                        "as a single pass; 3 makes nine. 1 is the whole image only."
                     ),
                 ),
-                io.Boolean.Input(
-                    "flip_average",
-                    default=False,
-                    tooltip="Average with the mirrored image's depth: steadier, twice the time.",
-                ),
+                flip_average_input(),
                 io.Combo.Input(
                     "circular",
                     options=list(CIRCULAR),
                     tooltip=(
-                        "Sides that continue at the opposite side: left and right for panoramas, "
-                        "all sides for tileable textures."
+                        "Sides that wrap around to the opposite side: left and right for "
+                        "panoramas, all sides for tileable textures."
                     ),
                 ),
-                io.Int.Input(
-                    "resolution",
-                    default=0,
-                    min=0,
-                    max=8192,
-                    tooltip=(
-                        "The short side in pixels at which the model looks at the image and at "
-                        "each tile. 0 is what it was trained for."
-                    ),
-                ),
+                resolution_input(more=" The same applies to each tile."),
                 io.Float.Input(
                     "overlap",
                     default=0.25,
@@ -83,12 +77,12 @@ class EstimateDetail(io.ComfyNode):
                     max=0.5,
                     step=0.05,
                     advanced=True,
-                    tooltip="Share of a tile that it has in common with its neighbour.",
+                    tooltip="The fraction of a tile that overlaps with its neighbour.",
                 ),
                 io.Mask.Input(
                     "mask",
                     optional=True,
-                    tooltip="A painted region that the model looks at once more, closely.",
+                    tooltip="A painted region that gets one more, closer look.",
                 ),
                 fov_input(" Not for circular images."),
                 io.Int.Input(
@@ -99,9 +93,9 @@ class EstimateDetail(io.ComfyNode):
                     optional=True,
                     advanced=True,
                     tooltip=(
-                        "Draws soft edges of the depth, up to about so many pixels wide, to the "
-                        "sharp edges of the image (guided filter). Try 8 to 16 for large images "
-                        "in one pass. 0 is off."
+                        "Snaps soft depth edges, up to about this many pixels wide, to the sharp "
+                        "edges of the image (guided filter). Try 8 to 16 for large images in one "
+                        "pass. 0 is off."
                     ),
                 ),
             ],
@@ -119,7 +113,7 @@ class EstimateDetail(io.ComfyNode):
     @classmethod
     def execute(
         cls,
-        model: host.HostedModel,
+        model: models.ManagedDepthModel,
         image: Tensor,
         tiles: int,
         flip_average: bool,
@@ -130,26 +124,26 @@ class EstimateDetail(io.ComfyNode):
         fov: float = 0.0,
         edge_width: int = 0,
     ) -> io.NodeOutput:
-        """Frame by frame, part by part; an interruption takes effect after a part."""
+        """Compute frame by frame and tile by tile; Cancel takes effect between tiles."""
         images = channels_first(image)
-        angle = known_fov(fov)
+        angle = check_fov_input(fov)
         if angle is not None and circular != "off":
             raise ValueError(
-                f"A circular image has no field of view, and {fov:g} degrees was given. Set it to "
-                "0 or circular to off."
+                f"A circular image has no field of view, but {fov:g} degrees was given. Set field "
+                "of view to 0 or circular to off."
             )
-        progress = host.progress(len(images))
+        progress = running.progress(len(images))
         core = model.model
-        size = (images.shape[-2], images.shape[-1])
-        inside = network_size(size, core.config.image, resolution or None)
-        room = working_room(core.config, size, inside, core.dtype.itemsize)
+        size = frame_size(images)
+        input_size = network_size(size, core.config.image, resolution or None)
+        memory = depth_working_memory(core.config, size, input_size, core.dtype.itemsize)
 
-        def infer(part: Tensor) -> Depth:
-            host.stop_if_interrupted()
-            # A tile's own angle is smaller; but its scale is that of the whole anyway.
-            return core.infer(part, resolution or None, batch_size=1, fov=angle)
+        def infer(tile: Tensor) -> Depth:
+            running.stop_if_interrupted()
+            # A tile spans a smaller angle, but it is matched to the scale of the whole anyway.
+            return core.infer(tile, resolution or None, batch_size=1, fov=angle)
 
         detail = Detail(tiles, overlap, flip_average, CIRCULAR[circular], edge_width)
-        with host.on_device(model, room.of(1)):
-            depth = infer_detail(infer, images, detail, painted(mask, size), progress)
-        return io.NodeOutput(depth, to_picture(depth, core))
+        with models.on_device(model, memory.for_images(1)):
+            depth = infer_detail(infer, images, detail, prepare_mask(mask, size), progress)
+        return io.NodeOutput(depth, control_picture(depth, core))

@@ -1,23 +1,29 @@
-"""The size of a depth picture: one input, and what it means."""
+"""The input for the size of a depth picture, and what its choices mean."""
 
 from typing import Any
 
 from comfy_api.latest import io  # pyright: ignore[reportMissingImports]
 
 from ...dpt_core.render import Target, pixel_perfect, to_multiple, to_short_side
-from ..choices import setting
+from ..dynamic_combo import setting
+
+CHOICES = (
+    "exact: that of the image to generate. multiple: sides that suit the model. pixel perfect: "
+    "one depth pixel for each pixel of the image to generate, aspect ratio kept. short side: what "
+    "preprocessors call resolution."
+)
 
 
 def size_input(
-    name: str, as_it_is: str, tooltip: str, advanced: bool = False
+    name: str, unchanged: str, tooltip: str, advanced: bool = False
 ) -> io.DynamicCombo.Input:
     """The input.
 
     Args:
-        name: its id, which `to_target` needs too.
-        as_it_is: the choice that changes nothing, the first.
-        tooltip: of the input.
-        advanced: it and its settings are optional, and only shown on demand.
+        name: its id, which `to_target` needs as well.
+        unchanged: the first choice, which leaves the size as it is.
+        tooltip: of the input; the choices are explained after it.
+        advanced: the input is optional, and shown only among the advanced ones.
     """
 
     def side(which: str) -> io.Int.Input:
@@ -27,14 +33,14 @@ def size_input(
             min=1,
             max=16384,
             advanced=advanced,
-            tooltip=f"The {which} in pixels of the image.",
+            tooltip=f"The {which} in pixels of the image to generate.",
         )
 
     fit = io.Combo.Input(
         "fit",
         options=["crop", "stretch"],
         advanced=advanced,
-        tooltip="crop keeps the aspect and cuts the sides off, as ComfyUI does with hints.",
+        tooltip="crop keeps the aspect ratio and cuts off the sides, as ComfyUI does with hints.",
     )
     multiple = io.Int.Input(
         "multiple",
@@ -42,13 +48,16 @@ def size_input(
         min=1,
         max=1024,
         advanced=advanced,
-        tooltip="Each side goes to the nearest multiple of this.",
+        tooltip="Each side is rounded to a multiple of this.",
     )
     outer = io.Boolean.Input(
         "outer",
         default=False,
         advanced=advanced,
-        tooltip="Off: the map covers the image, which then crops it. On: it lies inside.",
+        tooltip=(
+            "Off: the depth map covers the image to generate and is cropped to it. On: it fits "
+            "inside."
+        ),
     )
     pixels = io.Int.Input(
         "pixels",
@@ -56,12 +65,12 @@ def size_input(
         min=1,
         max=16384,
         advanced=advanced,
-        tooltip="The short side in pixels; the aspect is kept.",
+        tooltip="The short side in pixels. The aspect ratio is kept.",
     )
     return io.DynamicCombo.Input(
         name,
         options=[
-            io.DynamicCombo.Option(as_it_is, []),
+            io.DynamicCombo.Option(unchanged, []),
             io.DynamicCombo.Option("exact", [side("width"), side("height"), fit]),
             io.DynamicCombo.Option("multiple", [multiple]),
             io.DynamicCombo.Option("pixel perfect", [side("width"), side("height"), outer]),
@@ -73,24 +82,17 @@ def size_input(
     )
 
 
-CHOICES = (
-    "exact: that of the image to generate. multiple: sides that a model can use. pixel perfect: "
-    "one pixel for each of the image to generate, aspect kept. short side: what preprocessors call "
-    "resolution."
-)
-
-
 def to_target(choice: dict[str, Any], name: str, size: tuple[int, int]) -> Target | None:
-    """What the input of that name says for depth of `size`; None: as it is."""
+    """The size that was chosen, for depth of height and width `size`; None leaves it as it is."""
     match choice[name]:
         case "exact":
-            wanted = (setting(choice, name, "height"), setting(choice, name, "width"))
-            return Target(wanted, setting(choice, name, "fit"))
+            exact = (setting(choice, name, "height"), setting(choice, name, "width"))
+            return Target(exact, setting(choice, name, "fit"))
         case "multiple":
             return Target(to_multiple(size, setting(choice, name, "multiple")), "stretch")
         case "pixel perfect":
-            wanted = (setting(choice, name, "height"), setting(choice, name, "width"))
-            return Target(pixel_perfect(size, wanted, setting(choice, name, "outer")), "stretch")
+            image = (setting(choice, name, "height"), setting(choice, name, "width"))
+            return Target(pixel_perfect(size, image, setting(choice, name, "outer")), "stretch")
         case "short side":
             return Target(to_short_side(size, setting(choice, name, "pixels")), "stretch")
     return None

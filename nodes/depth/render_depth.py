@@ -1,4 +1,4 @@
-"""Render Depth: raw depth to a picture and to masks."""
+"""Render Depth: raw depth → a picture and masks."""
 
 from typing import Any
 
@@ -18,9 +18,10 @@ from ...dpt_core.render import (
     colorize,
     render,
 )
-from .. import host
-from ..choices import setting
-from ..types import DptDepth
+from ..dynamic_combo import setting
+from ..host import running
+from ..images import frame_size
+from .inputs import depth_input, metres_input
 from .picture_size import size_input, to_target
 
 STYLES: dict[str, Style] = {
@@ -29,7 +30,8 @@ STYLES: dict[str, Style] = {
     "true depth: far = white": "far",
     "metres": "metres",
 }
-UNSTRETCHED = ("raw", "metres")
+NOT_NORMALISED = ("raw", "metres")
+METRES_USE = ", in the styles true depth and metres"
 
 
 class RenderDepth(io.ComfyNode):
@@ -43,9 +45,9 @@ class RenderDepth(io.ComfyNode):
             display_name="Render Depth",
             category="image/geometry estimation",
             description=(
-                "Turns raw depth into a picture: for ControlNets, steadily over a video, as true "
+                "Turns raw depth into a picture: for ControlNets, as a steady video, as true "
                 "depth, in metres or in colour. Nothing is rounded, so 16-bit PNG and EXR files "
-                "keep full precision. Rendering anew does not estimate anew."
+                "keep full precision. Changing the settings does not estimate depth again."
             ),
             search_aliases=[
                 "depth anything",
@@ -61,15 +63,15 @@ class RenderDepth(io.ComfyNode):
                 "turbo",
             ],
             inputs=[
-                DptDepth.Input("depth", tooltip="Raw depth from Estimate Depth."),
+                depth_input(),
                 io.Combo.Input(
                     "style",
                     options=list(STYLES),
                     tooltip=(
-                        "ControlNet: inverse depth, near is white; for SD 1.5, SDXL and union "
-                        "depth ControlNets. FLUX.1-Depth: raw values over 255, for Depth "
-                        "Anything V1 Large. true depth: linear in distance, far is white. "
-                        "metres: distance as it is, for EXR files."
+                        "ControlNet: inverse depth, near is white; for the depth ControlNets of "
+                        "SD 1.5, SDXL and union models. FLUX.1-Depth: raw values divided by 255, "
+                        "for Depth Anything V1 Large. true depth: linear in z, far is white. "
+                        "metres: z in metres, unchanged, for EXR files."
                     ),
                 ),
                 io.DynamicCombo.Input(
@@ -81,21 +83,21 @@ class RenderDepth(io.ComfyNode):
                         io.DynamicCombo.Option(
                             "percentiles",
                             [
-                                _percent("low", 2.0, "black"),
-                                _percent("high", 98.0, "white"),
+                                _percentile("low", 2.0, "black"),
+                                _percentile("high", 98.0, "white"),
                                 io.Combo.Input(
                                     "of",
                                     options=["each image", "whole batch"],
-                                    tooltip="What the percentiles are taken from.",
+                                    tooltip="The pixels from which the percentiles are taken.",
                                 ),
                             ],
                         ),
-                        io.DynamicCombo.Option("fixed", [_end("low", 0.5), _end("high", 10.0)]),
+                        io.DynamicCombo.Option("fixed", [_limit("low", 0.5), _limit("high", 10.0)]),
                     ],
                     tooltip=(
                         "What is stretched from black to white. each image: what ControlNets were "
-                        "trained on. whole batch: one range for all images. steady video: frames "
-                        "are matched to each other, so nothing flickers; cuts start anew. "
+                        "trained on. whole batch: one range for all images. steady video: matches "
+                        "the frames to each other, so nothing flickers, and starts anew at cuts. "
                         "percentiles: ignores outliers. fixed: always the same two values."
                     ),
                 ),
@@ -103,12 +105,12 @@ class RenderDepth(io.ComfyNode):
                 io.Combo.Input(
                     "colormap",
                     options=list(COLORMAPS),
-                    tooltip="grey for ControlNets and data; colours show small differences.",
+                    tooltip="grey for ControlNets and data. Colours bring out small differences.",
                 ),
                 io.Boolean.Input(
                     "invert",
                     default=False,
-                    tooltip="Swap black and white (not for metres and raw).",
+                    tooltip="Swap black and white. Not for the styles metres and raw.",
                 ),
                 io.Float.Input(
                     "gamma",
@@ -118,11 +120,12 @@ class RenderDepth(io.ComfyNode):
                     step=0.05,
                     advanced=True,
                     tooltip=(
-                        "Above 1 brightens the middle, below 1 darkens it (not for metres and raw)."
+                        "Above 1 brightens the midtones, below 1 darkens them. Not for the styles "
+                        "metres and raw."
                     ),
                 ),
-                _metres("near", "nearest"),
-                _metres("far", "farthest"),
+                metres_input("near", "nearest", METRES_USE, advanced=True),
+                metres_input("far", "farthest", METRES_USE, advanced=True),
             ],
             outputs=[
                 io.Image.Output(display_name="image", tooltip="The picture, three channels."),
@@ -132,7 +135,10 @@ class RenderDepth(io.ComfyNode):
                 ),
                 io.Mask.Output(
                     display_name="valid",
-                    tooltip="1 where the depth means something; 0 where it was marked invalid.",
+                    tooltip=(
+                        "1 where the depth is valid; 0 in the sky and where there is no depth. "
+                        "Pixels that are not valid are rendered as the farthest."
+                    ),
                 ),
             ],
         )
@@ -150,8 +156,8 @@ class RenderDepth(io.ComfyNode):
         near: float,
         far: float,
     ) -> io.NodeOutput:
-        """Render frame by frame into memory that is taken once."""
-        target = to_target(size, "size", (depth.values.shape[-2], depth.values.shape[-1]))
+        """Render frame by frame into memory that is allocated once."""
+        target = to_target(size, "size", frame_size(depth.values))
         settings = Rendering(
             style=STYLES[style],
             range=to_range(range),
@@ -162,40 +168,41 @@ class RenderDepth(io.ComfyNode):
             target=target,
         )
         settings.check(depth)
-        if colormap != "grey" and settings.style in UNSTRETCHED:
+        if colormap != "grey" and settings.style in NOT_NORMALISED:
             raise ValueError(
-                f"The colour map {colormap} needs values between 0 and 1, and {style!r} gives them "
-                "as they are. Set colormap to grey or choose another style."
+                f"The colour map {colormap} needs values between 0 and 1, but the style {style!r} "
+                "leaves them as they are. Set colormap to grey or choose another style."
             )
         count, *shape = depth.values.shape
         height, width = target.size if target else shape
-        grey = host.empty_result((count, height, width))
-        colours = None if colormap == "grey" else host.empty_result((count, height, width, 3))
+        grey = running.empty_result((count, height, width))
+        colours = None if colormap == "grey" else running.empty_result((count, height, width, 3))
         valid = torch.ones((), dtype=grey.dtype, device=grey.device).expand(grey.shape)
-        frames = render(depth, settings, host.management.get_torch_device(), host.progress(count))
+        progress = running.progress(count)
+        frames = render(depth, settings, running.compute_device(), progress)
         for number, frame in enumerate(frames):
             grey[number] = frame.grey
             if colours is not None:
                 colours[number] = colorize(frame.grey, colormap)
             if frame.valid is not None:
-                if valid.stride(0) == 0:  # all the same number so far, not yet in memory
+                if valid.stride(0) == 0:  # still a single number, expanded
                     valid = valid.contiguous()
                 valid[number] = frame.valid
-        # The three channels of a grey picture are one memory seen three times.
+        # The three channels of a grey picture share one memory.
         image = grey.unsqueeze(-1).expand(*grey.shape, 3) if colours is None else colours
         return io.NodeOutput(image, grey, valid)
 
 
 def to_range(choice: dict[str, Any]) -> Range:
-    """What the range widget says, in the library's terms."""
+    """The library's range for what the range input says."""
     match choice["range"]:
         case "whole batch":
             return WholeBatch()
         case "steady video":
             return Steady(setting(choice, "range", "window"))
         case "percentiles":
-            kind = WholeBatch if setting(choice, "range", "of") == "whole batch" else EachImage
-            return kind(setting(choice, "range", "low"), setting(choice, "range", "high"))
+            scope = WholeBatch if setting(choice, "range", "of") == "whole batch" else EachImage
+            return scope(setting(choice, "range", "low"), setting(choice, "range", "high"))
         case "fixed":
             return Fixed(setting(choice, "range", "low"), setting(choice, "range", "high"))
     return EachImage()
@@ -208,24 +215,24 @@ def _window() -> io.Int.Input:
         min=0,
         max=10_000,
         tooltip=(
-            "Frames, before and after, that a frame's range depends on. More is steadier, fewer "
-            "keep more contrast. One second is a good start."
+            "How many frames before and after a frame influence its range. More is steadier, "
+            "fewer keep more contrast. One second of video is a good start."
         ),
     )
 
 
-def _percent(name: str, default: float, colour: str) -> io.Float.Input:
+def _percentile(name: str, default: float, colour: str) -> io.Float.Input:
     return io.Float.Input(
         name,
         default=default,
         min=0.0,
         max=100.0,
         step=0.1,
-        tooltip=f"Per cent of the pixels below what becomes {colour}.",
+        tooltip=f"The percentile that becomes {colour}.",
     )
 
 
-def _end(name: str, default: float) -> io.Float.Input:
+def _limit(name: str, default: float) -> io.Float.Input:
     return io.Float.Input(
         name,
         default=default,
@@ -233,22 +240,7 @@ def _end(name: str, default: float) -> io.Float.Input:
         max=1e6,
         step=0.01,
         tooltip=(
-            f"The {name} end: metres for a metric model (low is the nearest), raw inverse depth "
-            "for a relative one."
-        ),
-    )
-
-
-def _metres(name: str, which: str) -> io.Float.Input:
-    return io.Float.Input(
-        name,
-        default=0.0,
-        min=0.0,
-        max=1e6,
-        step=0.01,
-        advanced=True,
-        tooltip=(
-            f"Metres to the {which} point: for true depth and metres from a relative model, which "
-            "cannot know them. A metric model does without."
+            f"The {name} end of the range: in metres for a metric model (low is the nearest), in "
+            "raw inverse depth for a relative one."
         ),
     )

@@ -1,1 +1,1 @@
-"""Nodes between depth and space."""
+"""Nodes that place depth in space and align it."""

@@ -1,31 +1,25 @@
-"""Align Depth and Remove Plane: raw depth that fits what one knows."""
+"""Align Depth: raw depth scaled to fit known distances or another depth map."""
 
-import json
-import re
 from typing import Any
 
 from comfy_api.latest import io  # pyright: ignore[reportMissingImports]
 from torch import Tensor
 
 from ...dpt_core import Depth
-from ...dpt_core.geometry.align import (
-    KnownPoint,
-    align_to_mask,
-    align_to_points,
-    align_to_reference,
-    remove_plane,
-)
-from .. import host
-from ..choices import setting
-from ..editor import editor_picture
-from ..masks import painted
+from ...dpt_core.geometry.align import align_to_mask, align_to_points, align_to_reference
+from ..depth.inputs import depth_input
+from ..dynamic_combo import setting
+from ..host import running
+from ..images import frame_size, prepare_mask
+from ..point_editor import editor_image
 from ..types import DptDepth
+from .align_points import parse_points
 
-NO_POINTS = "there are no points yet. Click on the picture and type how far away it is there."
+NO_POINTS = "there are no points yet. Click on the picture and type how far away that place is."
 
 
 class AlignDepth(io.ComfyNode):
-    """Relative depth to metres, or to another depth map."""
+    """Relative depth to metres, or to the scale of another depth map."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -35,8 +29,8 @@ class AlignDepth(io.ComfyNode):
             display_name="Align Depth",
             category="image/geometry estimation",
             description=(
-                "Gives relative depth its metres, from a few distances that you know or from "
-                "another depth map. Corrects metric depth in the same way."
+                "Converts relative depth to metres, using a few distances that you know or another "
+                "depth map. Corrects metric depth in the same way."
             ),
             search_aliases=[
                 "depth anything",
@@ -47,7 +41,7 @@ class AlignDepth(io.ComfyNode):
                 "depth scale and shift",
             ],
             inputs=[
-                DptDepth.Input("depth", tooltip="Raw depth from Estimate Depth."),
+                depth_input(),
                 io.DynamicCombo.Input(
                     "to",
                     options=[
@@ -56,30 +50,30 @@ class AlignDepth(io.ComfyNode):
                         io.DynamicCombo.Option("other depth", [_robust()]),
                     ],
                     tooltip=(
-                        "points: places in the image whose distance you know. masked surface: "
-                        "something that is everywhere as far away. other depth: a depth map that "
-                        "is right."
+                        "points: places in the image whose distance you know. masked surface: a "
+                        "surface that is the same distance away everywhere. other depth: a depth "
+                        "map with the right scale."
                     ),
                 ),
                 DptDepth.Input(
                     "other",
                     optional=True,
-                    tooltip="For 'other depth': the depth map to agree with, of the same size.",
+                    tooltip="For 'other depth': the depth map to match, of the same size.",
                 ),
                 io.Mask.Input(
                     "mask",
                     optional=True,
                     tooltip=(
-                        "For 'masked surface': that surface. For 'other depth': where the two are "
-                        "compared; everywhere if nothing is connected."
+                        "For 'masked surface': that surface. For 'other depth': where to compare "
+                        "the two; everywhere if nothing is connected."
                     ),
                 ),
                 io.Image.Input(
                     "image",
                     optional=True,
                     tooltip=(
-                        "For 'points': the image that the depth is of, to click them on. Nothing "
-                        "else is done with it."
+                        "For 'points': the image that the depth belongs to, so that you can click "
+                        "on it. It is not used for anything else."
                     ),
                 ),
             ],
@@ -89,7 +83,7 @@ class AlignDepth(io.ComfyNode):
                     tooltip="Depth in metres, or in the unit of the other depth map.",
                 )
             ],
-            # Without this the editor's picture is not sent again when the run is cached.
+            # Otherwise the editor's picture is not sent again when the run is cached.
             has_intermediate_output=True,
         )
 
@@ -103,88 +97,42 @@ class AlignDepth(io.ComfyNode):
         image: Tensor | None = None,
     ) -> io.NodeOutput:
         """Fit a scale and a shift, and apply them."""
-        host.stop_if_interrupted()
+        running.stop_if_interrupted()
         if image is None:
             return io.NodeOutput(_align(depth, to, other, mask))
         _check_size(image, depth)
-        ui = {"dpt_align": [editor_picture(image[0])]}
+        ui = {"dpt_align": [editor_image(image[0])]}
         if not to.get("points", "?").strip():
-            # An error would keep the picture from the editor in which points are to be set.
+            # An error would keep the editor from getting the picture to set points on.
             return io.NodeOutput(None, ui=ui, block_execution=f"Align Depth: {NO_POINTS}")
         return io.NodeOutput(_align(depth, to, other, mask), ui=ui)
 
 
-def _size(depth: Depth) -> tuple[int, int]:
-    return depth.values.shape[-2], depth.values.shape[-1]
-
-
 def _align(depth: Depth, to: dict[str, Any], other: Depth | None, mask: Tensor | None) -> Depth:
-    mask = painted(mask, _size(depth))
+    mask = prepare_mask(mask, frame_size(depth.values))
     if to["to"] == "points":
-        return align_to_points(depth, to_points(setting(to, "to", "points")))
+        return align_to_points(depth, parse_points(setting(to, "to", "points")))
     if to["to"] == "masked surface":
         if mask is None:
             raise ValueError("Nothing is masked. Connect a mask in which the surface is painted.")
         return align_to_mask(depth, mask, setting(to, "to", "metres"))
     if other is None:
-        raise ValueError("There is no other depth. Connect the depth map to agree with.")
+        raise ValueError("There is no other depth. Connect the depth map to match.")
     return align_to_reference(depth, other, mask, setting(to, "to", "robust"))
 
 
 def _check_size(image: Tensor, depth: Depth) -> None:
-    """Points on an image of another size would be at other places.
+    """Refuse an image of another size, on which points would be in other places.
 
     Raises:
         ValueError: the sizes differ.
     """
-    (height, width), wanted = image.shape[1:3], depth.values.shape[-2:]
-    if (height, width) != wanted:
+    (height, width), expected = image.shape[1:3], frame_size(depth.values)
+    if (height, width) != expected:
         raise ValueError(
-            f"The image is {width}×{height} pixels and the depth {wanted[1]}×{wanted[0]}. Connect "
-            "the image that the depth was estimated from."
+            f"The image is {width}×{height} pixels and the depth {expected[1]}×{expected[0]}. "
+            "Connect the image that the depth was estimated from."
         )
-
-
-def to_points(text: str) -> list[KnownPoint]:
-    """Points from lines of three numbers; anything but a number may stand between them.
-
-    A JSON list such as ``[{"x": 320, "y": 240, "metres": 2.5}]`` will do too.
-
-    Raises:
-        ValueError: a line with another count of numbers, or JSON of another form.
-    """
-    if text.lstrip().startswith("["):
-        return _points_in_json(text)
-    points = []
-    for line in text.splitlines():
-        if not line.strip():
-            continue
-        numbers = [float(number) for number in re.findall(r"[-+]?\d+\.?\d*|\.\d+", line)]
-        if len(numbers) != 3:
-            raise ValueError(
-                f"The line {line.strip()!r} of the points holds {len(numbers)} numbers; three were "
-                "expected: x and y in pixels and the distance in metres, as in 320, 240, 2.5."
-            )
-        points.append(KnownPoint(*numbers))
-    return points
-
-
-def _points_in_json(text: str) -> list[KnownPoint]:
-    form = '[{"x": 320, "y": 240, "metres": 2.5}]'
-    try:
-        points = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(
-            f"The points are not valid JSON ({error.msg} at line {error.lineno}, column "
-            f"{error.colno}); a list such as {form} was expected."
-        ) from error
-    for point in points:
-        values = [point.get(name) for name in KnownPoint._fields] if isinstance(point, dict) else []
-        if not values or not all(isinstance(value, int | float) for value in values):
-            raise ValueError(
-                f"The points hold {json.dumps(point)}; x, y and metres were expected, as in {form}."
-            )
-    return [KnownPoint(*(float(point[name]) for name in KnownPoint._fields)) for point in points]
 
 
 def _points() -> io.String.Input:
@@ -194,9 +142,9 @@ def _points() -> io.String.Input:
         default="",
         placeholder="320, 240, 2.5",
         tooltip=(
-            "Connect the image and click on it; or type one point a line: x and y in pixels of the "
-            "image, from its upper left corner, and the distance in metres. One point gives the "
-            "scale, two or more the offset as well, five or more may hold wrong ones."
+            "Connect the image and click on it, or type one point per line: x and y in pixels from "
+            "the image's upper left corner, and the distance in metres. One point sets the scale; "
+            "two or more also set the offset; with five or more, some may be wrong."
         ),
     )
 
@@ -208,7 +156,7 @@ def _metres() -> io.Float.Input:
         min=0.001,
         max=1e6,
         step=0.01,
-        tooltip="Metres from the camera to the masked surface.",
+        tooltip="Distance from the camera to the masked surface in metres.",
     )
 
 
@@ -216,54 +164,5 @@ def _robust() -> io.Boolean.Input:
     return io.Boolean.Input(
         "robust",
         default=True,
-        tooltip="Up to half of the pixels may disagree. Off: least squares over all of them.",
+        tooltip="On: up to half of the pixels may disagree. Off: least squares over all of them.",
     )
-
-
-class RemovePlane(io.ComfyNode):
-    """What stands on a floor or hangs on a wall, without the floor or the wall."""
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        """Inputs, outputs and texts of the node."""
-        return io.Schema(
-            node_id="DPTRemovePlane",
-            display_name="Remove Plane",
-            category="image/geometry estimation",
-            description=(
-                "Takes the plane that dominates the image out of its depth: a floor, a table or a "
-                "wall. What is left is how much things stand out from it."
-            ),
-            search_aliases=[
-                "depth anything",
-                "remove floor",
-                "remove ground plane",
-                "flatten depth",
-                "floor mask",
-                "bas relief",
-            ],
-            inputs=[
-                DptDepth.Input("depth", tooltip="Raw depth from Estimate Depth."),
-                io.Mask.Input(
-                    "mask",
-                    optional=True,
-                    tooltip="Where to look for the plane; everywhere if nothing is connected.",
-                ),
-            ],
-            outputs=[
-                DptDepth.Output(
-                    display_name="depth",
-                    tooltip="Inverse depth above the plane: 0 on it, larger in front of it.",
-                ),
-                io.Mask.Output(display_name="plane", tooltip="1 where the plane is seen."),
-            ],
-        )
-
-    @classmethod
-    def execute(cls, depth: Depth, mask: Tensor | None = None) -> io.NodeOutput:
-        """Fit and subtract, frame by frame."""
-        host.stop_if_interrupted()
-        flat = remove_plane(depth, painted(mask, _size(depth)))
-        plane = host.empty_result(tuple(flat.plane.shape))
-        plane.copy_(flat.plane)
-        return io.NodeOutput(flat.depth, plane)

@@ -1,4 +1,4 @@
-"""Depth to Geometry and Geometry to Depth: ComfyUI's own packets of points in space."""
+"""Depth to Geometry: raw depth → points in space, for ComfyUI's own nodes, and normals."""
 
 from typing import Any
 
@@ -11,16 +11,17 @@ from ...dpt_core.depth_map import valid_pixels, z_depth
 from ...dpt_core.geometry.camera import fov_of_focal, intrinsics_of_fov
 from ...dpt_core.geometry.surface import normal_picture, normals, surface
 from ...dpt_core.render import Rendering, render
-from .. import host
-from ..choices import setting
-from ..types import DptDepth
+from ..depth.inputs import metres_input
+from ..dynamic_combo import setting
+from ..host import running
+from ..images import format_shape
+from ..types import DptDepth, MogeGeometry
 
-MogeGeometry = io.Custom("MOGE_GEOMETRY")
-Da3Geometry = io.Custom("DA3_GEOMETRY")
+OWN_CAMERA = "of the depth"
 
 
 class DepthToGeometry(io.ComfyNode):
-    """Points for ComfyUI's mesh, GLB and 3D nodes, and normals."""
+    """Points for ComfyUI's mesh, GLB and 3D nodes, and a normal map."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -30,8 +31,9 @@ class DepthToGeometry(io.ComfyNode):
             display_name="Depth to Geometry",
             category="image/geometry estimation",
             description=(
-                "Places every pixel in space. Gives the geometry that ComfyUI's own nodes turn "
-                "into meshes, GLB files and 3D previews, and a normal map."
+                "Places every pixel in space. Gives geometry that ComfyUI's own nodes turn into "
+                "meshes, GLB files and 3D previews, and a normal map. Sky and pixels without valid "
+                "depth are left out."
             ),
             search_aliases=[
                 "depth anything",
@@ -50,42 +52,25 @@ class DepthToGeometry(io.ComfyNode):
                     "image",
                     optional=True,
                     tooltip=(
-                        "The image that the depth is of; it becomes the texture. Without it the "
-                        "texture is the depth map."
+                        "The image that the depth belongs to, used as the texture. Without it, "
+                        "the texture is the depth map."
                     ),
                 ),
                 io.DynamicCombo.Input(
                     "camera",
                     options=[
                         io.DynamicCombo.Option("field of view", [_fov()]),
-                        io.DynamicCombo.Option("focal length", [_focal()]),
-                        io.DynamicCombo.Option("of the depth", []),
+                        io.DynamicCombo.Option("focal length", [_focal_length()]),
+                        io.DynamicCombo.Option(OWN_CAMERA, []),
                     ],
                     tooltip=(
-                        "The camera that took the image. Too wide an angle stretches depth, too "
-                        "narrow a one flattens it. of the depth: where a node before knew it, such "
-                        "as Estimate Depth with a field of view."
+                        "The camera that took the image. An angle that is too wide flattens the "
+                        "scene, one that is too narrow stretches it. of the depth: the camera "
+                        "that came with the depth, as from Estimate Depth with a field of view."
                     ),
                 ),
-                io.Float.Input(
-                    "near",
-                    default=0.0,
-                    min=0.0,
-                    max=1e6,
-                    step=0.01,
-                    tooltip=(
-                        "Metres to the nearest point, for a relative model, which cannot know "
-                        "them. A metric model does without."
-                    ),
-                ),
-                io.Float.Input(
-                    "far",
-                    default=0.0,
-                    min=0.0,
-                    max=1e6,
-                    step=0.01,
-                    tooltip="Metres to the farthest point, for a relative model.",
-                ),
+                metres_input("near", "nearest"),
+                metres_input("far", "farthest"),
                 io.Combo.Input(
                     "normals",
                     options=["controlnet", "opengl", "directx"],
@@ -99,7 +84,10 @@ class DepthToGeometry(io.ComfyNode):
             outputs=[
                 MogeGeometry.Output(
                     display_name="geometry",
-                    tooltip="Points in space, for Convert MoGe Point Map to Mesh and its kin.",
+                    tooltip=(
+                        "Points in space, for Convert MoGe Point Map to Mesh and similar nodes. "
+                        "Its mask is off in the sky and where the depth is not valid."
+                    ),
                 ),
                 io.Image.Output(display_name="normal_map", tooltip="The normal map."),
             ],
@@ -115,19 +103,19 @@ class DepthToGeometry(io.ComfyNode):
         normals: str,
         image: Tensor | None = None,
     ) -> io.NodeOutput:
-        """Compute frame by frame into memory that is taken once."""
+        """Compute frame by frame into memory that is allocated once."""
         count, height, width = depth.values.shape
         intrinsics = to_intrinsics(camera, depth)
         z = z_depth(depth, near or None, far or None)
-        texture = _texture(depth) if image is None else _matching(image, depth)
+        texture = _depth_texture(depth) if image is None else _image_texture(image, depth)
         points = torch.empty(count, height, width, 3)
         mask = torch.empty(count, height, width, dtype=torch.bool)
-        pictures = host.empty_result((count, height, width, 3))
-        progress = host.progress(count)
+        normal_maps = running.empty_result((count, height, width, 3))
+        progress = running.progress(count)
         for number in range(count):
             seen = surface(z[number], valid_pixels(depth, number), intrinsics[number])
             z[number], points[number], mask[number] = seen
-            pictures[number] = normal_map(seen.points, normals)
+            normal_maps[number] = normal_map(seen.points, normals)
             progress(number + 1, count)
         geometry = {
             "points": points,
@@ -136,25 +124,25 @@ class DepthToGeometry(io.ComfyNode):
             "mask": mask,
             "image": texture,
         }
-        return io.NodeOutput(geometry, pictures)
+        return io.NodeOutput(geometry, normal_maps)
 
 
 def normal_map(points: Tensor, convention: str) -> Tensor:
-    """H×W×3 points → the colours of their normals."""
+    """Points H×W×3 → the colours of their normals, H×W×3 in [0, 1]."""
     return normal_picture(normals(points), convention)
 
 
 def to_intrinsics(camera: dict[str, Any], depth: Depth) -> Tensor:
-    """What the camera widget says, as B×3×3.
+    """The camera that was chosen, as B×3×3 in units of the image's size.
 
     Raises:
-        ValueError: an impossible camera, or the depth's own where it has none.
+        ValueError: the camera is impossible, or the depth has none of its own.
     """
     count, height, width = depth.values.shape
-    if camera["camera"] == "of the depth":
+    if camera["camera"] == OWN_CAMERA:
         if depth.intrinsics is None:
             raise ValueError(
-                "This depth does not know its camera. Choose field of view or focal length."
+                "This depth came without a camera. Choose field of view or focal length."
             )
         return depth.intrinsics.expand(count, 3, 3)
     if camera["camera"] == "focal length":
@@ -164,20 +152,19 @@ def to_intrinsics(camera: dict[str, Any], depth: Depth) -> Tensor:
     return intrinsics_of_fov(fov, width, height).expand(count, 3, 3)
 
 
-def _matching(image: Tensor, depth: Depth) -> Tensor:
+def _image_texture(image: Tensor, depth: Depth) -> Tensor:
     if image.shape[:3] != depth.values.shape:
-        found, wanted = (
-            "×".join(map(str, shape)) for shape in (image.shape[:3], depth.values.shape)
-        )
         raise ValueError(
-            f"The image is {found} (frames × height × width) and the depth {wanted}. Connect the "
-            "image that the depth was estimated from."
+            f"The image is {format_shape(image.shape[:3])} (frames × height × width) and the "
+            f"depth {format_shape(depth.values.shape)}. Connect the image that the depth was "
+            "estimated from."
         )
     return image[..., :3].cpu()
 
 
-def _texture(depth: Depth) -> Tensor:
+def _depth_texture(depth: Depth) -> Tensor:
     grey = torch.empty(depth.values.shape)
+    # Marking the valid pixels lets the rest, which may not be finite, render as the farthest.
     valid = torch.stack([valid_pixels(depth, number) for number in range(len(depth.values))])
     for number, frame in enumerate(render(depth._replace(valid=valid), Rendering())):
         grey[number] = frame.grey
@@ -195,85 +182,15 @@ def _fov() -> io.Float.Input:
     )
 
 
-def _focal() -> io.Float.Input:
+def _focal_length() -> io.Float.Input:
     return io.Float.Input(
         "millimetres",
         default=35.0,
         min=1.0,
         max=5000.0,
         step=0.5,
-        tooltip="Focal length for a full frame (36 mm wide), the 35 mm equivalent in photo data.",
+        tooltip=(
+            "Focal length on a full frame (36 mm wide): the 35 mm equivalent in a photograph's "
+            "metadata."
+        ),
     )
-
-
-class GeometryToDepth(io.ComfyNode):
-    """The way back, from what ComfyUI's own models estimate."""
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        """Inputs, outputs and texts of the node."""
-        return io.Schema(
-            node_id="DPTGeometryToDepth",
-            display_name="Geometry to Depth",
-            category="image/geometry estimation",
-            description=(
-                "Takes the depth out of the geometry of ComfyUI's MoGe and Depth Anything 3 nodes, "
-                "so that Render Depth, Align Depth and the others work on it."
-            ),
-            search_aliases=["depth anything", "moge to depth", "depth anything 3 to depth", "da3"],
-            inputs=[
-                io.MultiType.Input(
-                    "geometry",
-                    types=[MogeGeometry, Da3Geometry],
-                    tooltip="Geometry from a MoGe or Depth Anything 3 node.",
-                ),
-                io.Combo.Input(
-                    "unit",
-                    options=["no unit", "metres"],
-                    tooltip=(
-                        "metres if the model gives them (MoGe 2, metric Depth Anything 3). The "
-                        "geometry itself does not say."
-                    ),
-                ),
-            ],
-            outputs=[
-                DptDepth.Output(
-                    display_name="depth",
-                    tooltip="Raw depth, with the camera and the valid pixels where known.",
-                )
-            ],
-        )
-
-    @classmethod
-    def execute(cls, geometry: dict[str, Any], unit: str) -> io.NodeOutput:
-        """Nothing is computed; what is not finite becomes not valid."""
-        if "depth" not in geometry:
-            raise ValueError("This geometry has no depth in it. Connect a MoGe or DA3 inference.")
-        values = geometry["depth"].float().cpu()
-        valid = torch.isfinite(values) & (values > 0)
-        if "mask" in geometry:
-            valid &= geometry["mask"].bool().cpu()
-        depth = Depth(
-            values=torch.where(valid, values, 0.0),
-            kind="metres" if unit == "metres" else "depth",
-            sky=geometry["sky"].float().cpu() if "sky" in geometry else None,
-            valid=None if valid.all() else valid,
-            intrinsics=_intrinsics_in(geometry),
-        )
-        return io.NodeOutput(depth)
-
-
-def _intrinsics_in(geometry: dict[str, Any]) -> Tensor | None:
-    """B×3×3 in units of the image's size: MoGe's are, Depth Anything 3's are in pixels."""
-    if "intrinsics" not in geometry:
-        return None
-    intrinsics = geometry["intrinsics"].float().cpu()
-    if "mode" not in geometry:  # DA3_GEOMETRY always says its mode
-        return intrinsics
-    height, width = geometry["depth"].shape[-2:]
-    size = intrinsics.new_tensor([[width], [height], [1.0]])
-    scaled = intrinsics.reshape(-1, 3, 3) / size
-    # It puts the centre of the first pixel at 0, and we put it at half a pixel.
-    scaled[:, 0, 2] += 0.5 / width
-    scaled[:, 1, 2] += 0.5 / height
-    return scaled

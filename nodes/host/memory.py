@@ -1,15 +1,69 @@
-"""How much memory a model works in on the device, so that the host can make room for it."""
+"""How much memory a model needs for its work, so that ComfyUI can make room for it.
+
+Weights are not part of it: ComfyUI counts those itself.
+"""
 
 from typing import NamedTuple
 
-from ...dpt_core import DPTConfig, ViTConfig
+import comfy.model_management as management  # pyright: ignore[reportMissingImports]
+import torch
+
+from ...dpt_core import DPTConfig, SAMConfig, ViTConfig
 from ...dpt_core.depth.config import SwinConfig
 from ...dpt_core.depth.heads.bands import GPU_BAND_BYTES
 from ...dpt_core.depth.preprocessing import Size
 from ...dpt_core.layers.relative_bias import CACHE_BYTES
+from ...dpt_core.sam.image_encoder import BIAS_BYTES
+from ...dpt_core.sam.model import CHUNK
 
-FINEST = 3.5  # pixels of the network's input to a cell of the finest map: ×4 of 14-pixel patches
-RESERVE = 1.4  # the encoder's tokens, convolutions' workspace, the allocator's rounding
+# Input pixels along each side of a cell of the finest reassembled map: ×4 of 14-pixel patches.
+# Other patches are larger, so this errs on the safe side.
+CELL = 3.5
+# In units of the finest reassembled map. Its fused map has twice the sides, so it counts 4; the
+# coarser maps of either kind add up to a third of the finest.
+FUSED = 4 + 1 + 1 / 4 + 1 / 16
+REASSEMBLED = 1 + 1 / 4 + 1 / 16 + 1 / 64
+LAST_FUSION = FUSED + 1 + REASSEMBLED  # with the map that the finest is resized from
+HEAD = FUSED + 4 / 2  # with the head's first map: as large as the finest, half the channels
+MARGIN = 1.4  # for convolution workspaces, the encoder's tokens and the allocator's rounding
+
+
+class WorkingMemory(NamedTuple):
+    """Bytes that the work takes, without the weights."""
+
+    per_image: int
+    per_chunk: int
+
+    def for_images(self, count: int) -> int:
+        """Bytes for a chunk of this many images."""
+        return self.per_image * count + self.per_chunk
+
+
+def depth_working_memory(
+    config: DPTConfig, image: Size, network: Size, itemsize: int
+) -> WorkingMemory:
+    """What a depth model works in on a GPU, rounded up.
+
+    The more memory of two moments counts: when a photograph is resized, and when the decoder's
+    maps are largest. A decoder of F channels then holds, for each image, LAST_FUSION × F numbers
+    a cell as the last fused map is made, or HEAD × F in the head. The head adds bands of rows of
+    its last maps, whose size does not depend on the number of images.
+
+    Args:
+        config: the model.
+        image: height and width of the images.
+        network: height and width at which they enter the network.
+        itemsize: bytes of a number in the network.
+    """
+    photograph = image[0] * image[1]
+    pixels = network[0] * network[1]
+    resizing = 3 * photograph * (4 + 8) + 3 * pixels * (8 + 8 + 4)  # float32 and float64
+    maps = max(LAST_FUSION, HEAD) * config.features * pixels / CELL**2 * itemsize
+    network_bytes = maps + 3 * pixels * 4  # and the input in float32
+    result = photograph * 4
+    per_image = int(MARGIN * (max(resizing, network_bytes) + result))
+    bands = 3 * GPU_BAND_BYTES  # a band, and the two copies of rows that it is made from
+    return WorkingMemory(per_image, _bias_bytes(config, network, itemsize) + bands)
 
 
 def has_relative_positions(config: DPTConfig) -> bool:
@@ -20,54 +74,38 @@ def has_relative_positions(config: DPTConfig) -> bool:
     )
 
 
-class Room(NamedTuple):
-    """Working memory in bytes, without the weights."""
-
-    per_image: int
-    per_chunk: int
-
-    def of(self, images: int) -> int:
-        """For a chunk of so many images."""
-        return self.per_image * images + self.per_chunk
-
-
-def working_room(config: DPTConfig, image: Size, network: Size, itemsize: int) -> Room:
-    """What a model needs, a little more than measured for every family.
-
-    Args:
-        config: the model.
-        image: height and width of the images.
-        network: the size at which they enter the network.
-        itemsize: bytes of a number in the network.
-    """
-    biases = _biases(config, network, itemsize)
-    bands = 3 * GPU_BAND_BYTES  # one of the head, and the two copies of rows that it is made from
-    return Room(_per_image(config, image, network, itemsize), biases + bands)
-
-
-def _per_image(config: DPTConfig, image: Size, network: Size, itemsize: int) -> int:
-    """The tensors that are alive together at the two peaks.
-
-    One is when a photograph is resized, the other where the last fused map is made, which
-    outweighs the encoder's in every family.
-    """
-    photograph = image[0] * image[1]
-    pixels = network[0] * network[1]
-
-    resizing = 3 * photograph * (4 + 8) + 3 * pixels * (8 + 8 + 4)  # float32 and float64
-    fused = pixels / FINEST**2 * config.features * (4 + 2)  # and what it is resized from
-    network_bytes = fused * itemsize + 3 * pixels * 4
-    result = photograph * 4
-    return int(RESERVE * (max(resizing, network_bytes) + result))
-
-
-def _biases(config: DPTConfig, network: Size, itemsize: int) -> int:
+def _bias_bytes(config: DPTConfig, network: Size, itemsize: int) -> int:
     """Relative position biases, which all images of a chunk share."""
     encoder = config.encoder
     if not has_relative_positions(config):
         return 0
     if not isinstance(encoder, ViTConfig):
-        return CACHE_BYTES  # Swin's windows are small: a bias outside of the cache is too
+        return CACHE_BYTES  # Swin's windows are small, so a bias outside the cache is negligible
     rows, columns = (side // encoder.patch for side in network)
-    # And one that the cache has no room for.
+    # The cache, and one bias that no longer fits into it.
     return CACHE_BYTES + encoder.heads * (1 + rows * columns) ** 2 * itemsize
+
+
+def sam_working_bytes(config: SAMConfig, itemsize: int, prompts: int = CHUNK) -> int:
+    """What Segment Anything works in on the device, rounded up.
+
+    The larger of the encoder's peak, in a feed-forward layer or in the attention of a global
+    block, and the decoder's.
+
+    Args:
+        config: the model.
+        itemsize: bytes of a number in the network.
+        prompts: how many go through the decoder at once.
+    """
+    encoder = config.encoder
+    tokens = encoder.grid**2
+    maps = tokens * (6 * encoder.width + 2 * encoder.mlp_hidden) * itemsize
+    first, second = config.decoder.upscaled
+    upscaled = tokens * (4 * 3 * first + 16 * 3 * second)
+    attended = tokens * (4 * config.width + 4 * config.decoder.cross_width)
+    return max(maps + 4 * BIAS_BYTES, prompts * (upscaled + attended) * itemsize)
+
+
+def free_cpu_memory() -> int:
+    """Bytes of main memory that can be taken without swapping."""
+    return management.get_free_memory(torch.device("cpu"))

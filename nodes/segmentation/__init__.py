@@ -1,1 +1,1 @@
-"""Nodes that make masks."""
+"""Nodes that segment images with Segment Anything."""

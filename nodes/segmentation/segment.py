@@ -5,20 +5,16 @@ from typing import Any
 from comfy_api.latest import io  # pyright: ignore[reportMissingImports]
 from torch import Tensor
 
-from .. import host
-from ..depth.estimate_depth import channels_first
-from ..types import DptSam
-from .prompts import (
-    BACKGROUND,
-    FOREGROUND,
-    Marks,
-    cut_to_image,
-    frame_boxes,
-    parse_marks,
-    parse_places,
-    to_prompts,
-)
-from .run import CANDIDATES, editor_pictures, merged, segment, to_outputs, working_bytes
+from ..host import models, running
+from ..host.memory import sam_working_bytes
+from ..images import channels_first, frame_size
+from ..point_editor import editor_image, editor_layer
+from .draw_masks import draw_masks
+from .inputs import sam_input
+from .outputs import mask_outputs, to_outputs
+from .parse_prompts import clip_to_image, frame_boxes, parse_marks, parse_points
+from .predict import CANDIDATES, predict
+from .prompts import BACKGROUND, FOREGROUND, Marks, to_prompts
 
 EACH_POINT = "an object each"
 
@@ -34,9 +30,9 @@ class Segment(io.ComfyNode):
             display_name="Segment (points and boxes)",
             category="image/detection",
             description=(
-                "Cuts out what you mark, with Segment Anything. Click on the picture for a point "
-                "on the object, shift-click for a point that does not belong to it, drag for a "
-                "box around it."
+                "Cuts out what you mark, with Segment Anything. Click on the picture to set a "
+                "point on the object, shift-click to exclude something, drag to draw a box around "
+                "the object."
             ),
             search_aliases=[
                 "segment anything",
@@ -48,18 +44,19 @@ class Segment(io.ComfyNode):
                 "box prompt",
             ],
             inputs=[
-                DptSam.Input("sam", tooltip="The model from Load SAM Checkpoint."),
+                sam_input(),
                 io.Image.Input(
                     "image",
                     tooltip=(
-                        "One image, or a batch: the same marks are used on each. Alpha is ignored."
+                        "One image, or a batch, which uses the same marks for every image. Alpha "
+                        "is ignored."
                     ),
                 ),
                 io.String.Input(
                     "prompts",
                     default='{"points":[],"boxes":[]}',
                     tooltip=(
-                        "What the editor on the node has set, as JSON in pixels of the image: "
+                        "The marks set in the editor on the node, as JSON in pixels of the image: "
                         '{"points": [{"x", "y", "label"}], "boxes": [{"x", "y", "width", '
                         '"height"}]}. Label 1 is the object, 0 is not.'
                     ),
@@ -69,8 +66,8 @@ class Segment(io.ComfyNode):
                     options=["one object", EACH_POINT],
                     default="one object",
                     tooltip=(
-                        "Whether all points outside of boxes mark one object together, or each "
-                        "marks its own. A box is always one object, with the points inside it."
+                        "Whether all points outside boxes mark one object together, or each marks "
+                        "its own. A box is always one object, including the points inside it."
                     ),
                 ),
                 io.Combo.Input(
@@ -78,23 +75,23 @@ class Segment(io.ComfyNode):
                     options=list(CANDIDATES),
                     default="auto",
                     tooltip=(
-                        "The model can give three masks: whole, part and part of the part. auto "
-                        "takes the best of them where there is a single point, which may mean any, "
-                        "and asks for one mask where boxes or more points make it clear."
+                        "The model can propose three masks: the whole, a part, and a part of the "
+                        "part. auto takes the best of the three for a single point, which is "
+                        "ambiguous, and asks for one mask if boxes or more points make it clear."
                     ),
                 ),
                 io.Boolean.Input(
                     "merge",
                     default=False,
-                    tooltip="Give one mask for each image, which has all objects in it.",
+                    tooltip="Combine all objects of an image into one mask.",
                 ),
                 io.BoundingBox.Input(
                     "bboxes",
                     optional=True,
                     force_input=True,
                     tooltip=(
-                        "More boxes, from a detector for example: one, a list for all images, or "
-                        "a list for each image."
+                        "More boxes, for example from a detector: one box, a list for all images, "
+                        "or one list for each image."
                     ),
                 ),
                 io.String.Input(
@@ -107,36 +104,21 @@ class Segment(io.ComfyNode):
                     "negative_coords",
                     optional=True,
                     force_input=True,
-                    tooltip='More points that are not the object: JSON [{"x": 10, "y": 20}].',
+                    tooltip='More points to exclude: JSON [{"x": 10, "y": 20}] in pixels.',
                 ),
             ],
-            outputs=[
-                io.Mask.Output(
-                    display_name="masks",
-                    tooltip=(
-                        "One mask for each object, those of boxes first; all of the first image, "
-                        "then the next. Empty where nothing is marked."
-                    ),
-                ),
-                io.Float.Output(
-                    display_name="iou",
-                    is_output_list=True,
-                    tooltip=(
-                        "For each mask, how well the model thinks that it fits: about 0 to 1. Of "
-                        "merged masks the least."
-                    ),
-                ),
-                io.Image.Output(
-                    display_name="preview", tooltip="The image with the masks and their outlines."
-                ),
-            ],
-            # Without this the editor's pictures are not sent again when the run is cached.
+            outputs=mask_outputs(
+                "One mask for each object, boxes first: all of the first image, then those of the "
+                "next. An image without marks has one empty mask.",
+                " For merged masks, the lowest of them.",
+            ),
+            # Otherwise the editor's pictures are not sent again when the run is cached.
             has_intermediate_output=True,
         )
 
     @classmethod
     def validate_inputs(cls, prompts: str | None) -> bool | str:
-        """Answer text that cannot be read before anything runs; None is a linked input."""
+        """Report malformed prompts before anything runs. A linked input arrives as None."""
         try:
             parse_marks(prompts or "")
         except ValueError as error:
@@ -146,7 +128,7 @@ class Segment(io.ComfyNode):
     @classmethod
     def execute(
         cls,
-        sam: host.HostedSam,
+        sam: models.ManagedSam,
         image: Tensor,
         prompts: str,
         points_mark: str,
@@ -156,28 +138,35 @@ class Segment(io.ComfyNode):
         positive_coords: str | None = None,
         negative_coords: str | None = None,
     ) -> io.NodeOutput:
-        """Segment image after image; what cannot be used is said before the work begins."""
-        typed = parse_marks(prompts)
+        """Check all prompts before the work begins, then segment image by image."""
+        marks = parse_marks(prompts)
         points = (
-            *typed.points,
-            *parse_places(positive_coords, FOREGROUND, "positive_coords"),
-            *parse_places(negative_coords, BACKGROUND, "negative_coords"),
+            *marks.points,
+            *parse_points(positive_coords, FOREGROUND, "positive_coords"),
+            *parse_points(negative_coords, BACKGROUND, "negative_coords"),
         )
         images = channels_first(image)
-        size = (images.shape[-2], images.shape[-1])
-        wanted = [
+        size = frame_size(images)
+        by_image = [
             to_prompts(
-                cut_to_image(Marks(points, (*typed.boxes, *frame_boxes(bboxes, number))), size),
+                clip_to_image(Marks(points, (*marks.boxes, *frame_boxes(bboxes, number))), size),
                 points_mark == EACH_POINT,
             )
             for number in range(len(images))
         ]
-        progress = host.progress(len(images))
-        found = []
-        with host.on_device(sam, working_bytes(sam.model.config, sam.model.dtype.itemsize)):
+        progress = running.progress(len(images))
+        working_bytes = sam_working_bytes(sam.model.config, sam.model.dtype.itemsize)
+        results = []
+        with models.on_device(sam, working_bytes):
             for number, frame in enumerate(images):
-                masks = segment(sam, frame, wanted[number], candidates)
-                found.append(merged(masks) if merge else masks)
+                masks = predict(sam, frame, by_image[number], candidates)
+                results.append(masks.merged() if merge else masks)
                 progress(number + 1, len(images))
-        ui = {"dpt_segment": [editor_pictures(image[0], found[0].masks)]}
-        return io.NodeOutput(*to_outputs(image, found), ui=ui)
+        ui = {"dpt_segment": [editor_pictures(image[0], results[0].masks)]}
+        return io.NodeOutput(*to_outputs(image, results), ui=ui)
+
+
+def editor_pictures(image: Tensor, masks: Tensor) -> dict[str, Any]:
+    """For the editor in the browser: the first image H×W×C, and masks K×H×W over it."""
+    layer = editor_layer(draw_masks(masks)) if masks.any() else None
+    return {**editor_image(image), "masks": layer}

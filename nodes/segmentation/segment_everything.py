@@ -1,4 +1,4 @@
-"""Segment Everything: masks of all that the model finds in an image."""
+"""Segment Everything: masks of everything that the model finds in an image."""
 
 from collections.abc import Callable
 
@@ -6,16 +6,18 @@ from comfy_api.latest import io  # pyright: ignore[reportMissingImports]
 from torch import Tensor
 
 from ...dpt_core.sam.automatic import MaskRules
-from .. import host
-from ..depth.estimate_depth import channels_first
-from ..types import DptSam
-from .run import Found, to_outputs, working_bytes
+from ..host import models, running
+from ..host.memory import sam_working_bytes
+from ..images import channels_first
+from .inputs import sam_input
+from .outputs import mask_outputs, to_outputs
+from .predict import ImageMasks
 
 OFFICIAL = MaskRules()
 
 
 class SegmentEverything(io.ComfyNode):
-    """A grid of points, each asked for its object; good masks are kept, each once."""
+    """Prompt the model with a grid of points, and keep the good masks without repeats."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -25,8 +27,8 @@ class SegmentEverything(io.ComfyNode):
             display_name="Segment Everything",
             category="image/detection",
             description=(
-                "Finds the masks of everything in an image with Segment Anything, without a "
-                "prompt. The settings are those of the official automatic mask generator."
+                "Finds masks for everything in an image with Segment Anything, without any "
+                "prompts. The settings are those of the official automatic mask generator."
             ),
             search_aliases=[
                 "segment anything",
@@ -37,14 +39,14 @@ class SegmentEverything(io.ComfyNode):
                 "segmentation map",
             ],
             inputs=[
-                DptSam.Input("sam", tooltip="The model from Load SAM Checkpoint."),
+                sam_input(),
                 io.Image.Input("image", tooltip="One image or a batch. Alpha is ignored."),
                 io.Int.Input(
                     "points_per_side",
                     default=OFFICIAL.points_per_side,
                     min=1,
                     max=128,
-                    tooltip="Rows and columns of the grid of points. More finds smaller things.",
+                    tooltip="Rows and columns of the point grid. More points find smaller things.",
                 ),
                 io.Float.Input(
                     "pred_iou_thresh",
@@ -52,7 +54,10 @@ class SegmentEverything(io.ComfyNode):
                     min=0.0,
                     max=1.0,
                     step=0.01,
-                    tooltip="The least quality, as the model estimates it. Lower keeps more masks.",
+                    tooltip=(
+                        "Minimum quality of a mask, as estimated by the model. Lower values keep "
+                        "more masks."
+                    ),
                 ),
                 io.Float.Input(
                     "stability_score_thresh",
@@ -61,8 +66,8 @@ class SegmentEverything(io.ComfyNode):
                     max=1.0,
                     step=0.01,
                     tooltip=(
-                        "How little a mask must change when its threshold is moved. Lower keeps "
-                        "more masks, those with vague edges among them."
+                        "Minimum stability of a mask: how little it changes with its threshold. "
+                        "Lower values keep more masks, including those with vague edges."
                     ),
                 ),
                 io.Int.Input(
@@ -70,7 +75,10 @@ class SegmentEverything(io.ComfyNode):
                     default=OFFICIAL.min_mask_region_area,
                     min=0,
                     max=1_000_000,
-                    tooltip="Holes and loose parts of fewer pixels are removed. 0: none.",
+                    tooltip=(
+                        "Holes and stray pieces with fewer pixels than this are removed. 0 "
+                        "removes none."
+                    ),
                 ),
                 io.Float.Input(
                     "box_nms_thresh",
@@ -80,8 +88,8 @@ class SegmentEverything(io.ComfyNode):
                     step=0.01,
                     advanced=True,
                     tooltip=(
-                        "Two masks whose boxes overlap by more than this are the same thing, and "
-                        "the better one is kept."
+                        "Of two masks whose boxes overlap by more than this, only the better one "
+                        "is kept."
                     ),
                 ),
                 io.Int.Input(
@@ -91,8 +99,8 @@ class SegmentEverything(io.ComfyNode):
                     max=3,
                     advanced=True,
                     tooltip=(
-                        "Look at pieces of the image as well: 1 adds 2×2 pieces, 2 another 4×4. "
-                        "Finds small things, and takes as many times longer."
+                        "Also search crops of the image: 1 adds 2×2 crops, 2 another 4×4. This "
+                        "finds small things, but each crop takes as long as the whole image."
                     ),
                 ),
                 io.Int.Input(
@@ -101,32 +109,21 @@ class SegmentEverything(io.ComfyNode):
                     min=1,
                     max=1024,
                     advanced=True,
-                    tooltip="Points at a time. Fewer need less memory; the result is the same.",
-                ),
-            ],
-            outputs=[
-                io.Mask.Output(
-                    display_name="masks",
                     tooltip=(
-                        "The masks of the first image, the best first, then those of the next. "
-                        "An image in which nothing is found has one empty mask."
+                        "Points to run at a time. Fewer need less memory; the result is the same."
                     ),
                 ),
-                io.Float.Output(
-                    display_name="iou",
-                    is_output_list=True,
-                    tooltip="For each mask, how well the model thinks that it fits: about 0 to 1.",
-                ),
-                io.Image.Output(
-                    display_name="preview", tooltip="The image with the masks and their outlines."
-                ),
             ],
+            outputs=mask_outputs(
+                "The masks of the first image, best first, then those of the next. An image in "
+                "which nothing is found has one empty mask."
+            ),
         )
 
     @classmethod
     def execute(
         cls,
-        sam: host.HostedSam,
+        sam: models.ManagedSam,
         image: Tensor,
         points_per_side: int,
         pred_iou_thresh: float,
@@ -136,7 +133,7 @@ class SegmentEverything(io.ComfyNode):
         crop_n_layers: int = OFFICIAL.crop_n_layers,
         points_per_batch: int = OFFICIAL.points_per_batch,
     ) -> io.NodeOutput:
-        """Image after image, with progress for each batch of points."""
+        """Segment image by image, with progress after each batch of points."""
         rules = MaskRules(
             points_per_side=points_per_side,
             points_per_batch=points_per_batch,
@@ -147,20 +144,20 @@ class SegmentEverything(io.ComfyNode):
             min_mask_region_area=min_mask_region_area,
         )
         images = channels_first(image)
-        progress = host.progress(len(images))
+        progress = running.progress(len(images))
         core = sam.model
-        room = working_bytes(core.config, core.dtype.itemsize, points_per_batch)
-        found = []
-        with host.on_device(sam, room):
+        working_bytes = sam_working_bytes(core.config, core.dtype.itemsize, points_per_batch)
+        results = []
+        with models.on_device(sam, working_bytes):
             for number in range(len(images)):
                 one = images[number : number + 1]
-                (masks,) = core.generate(one, rules, _part(progress, number, len(images)))
-                found.append(Found(masks.masks, masks.iou.tolist()))
-        return io.NodeOutput(*to_outputs(image, found))
+                (masks,) = core.generate(one, rules, _within(progress, number, len(images)))
+                results.append(ImageMasks(masks.masks, masks.iou.tolist()))
+        return io.NodeOutput(*to_outputs(image, results))
 
 
-def _part(
+def _within(
     progress: Callable[[int, int], None], number: int, count: int
 ) -> Callable[[int, int], None]:
-    """Progress within image `number` of `count` as progress of the whole."""
+    """Report progress within image `number` of `count` as progress of the whole batch."""
     return lambda done, total: progress(number * total + done, count * total)

@@ -16,9 +16,8 @@ from ...dpt_core.stages.explorer import Tokens, pack, watch_tokens
 from ...dpt_core.stages.features import What
 from ...dpt_core.stages.pictures import How
 from ...dpt_core.stages.tiles import depth_tile, map_tiles, norm_tiles, one_of, photo_tile
-from .. import host
-from ..depth.estimate_depth import channels_first
-from ..host.memory import working_room
+from ..host import memory, models, running
+from ..images import channels_first
 from ..types import DptDepth, DptModel
 
 VIEWS: dict[str, What] = {
@@ -254,7 +253,7 @@ class VisualizeStages(io.ComfyNode):
     @classmethod
     def execute(
         cls,
-        model: host.HostedModel,
+        model: models.ManagedDepthModel,
         image: Tensor,
         what: dict[str, Any],
         how: dict[str, Any],
@@ -284,13 +283,16 @@ class VisualizeStages(io.ComfyNode):
         size = (images.shape[-2], images.shape[-1])
         tile = tile_size(tile_width, size[1] / size[0])
         inside = network_size(size, core.config.image, side)
-        room = working_room(core.config, size, inside, core.dtype.itemsize).of(1)
+        needed = memory.depth_working_memory(core.config, size, inside, core.dtype.itemsize)
         options: dict[str, Any] = {
             "resolution": side,
             "changes": changes,
-            "progress": host.progress(len(images)),
+            "progress": running.progress(len(images)),
         }
-        with host.on_device(model, room), _watch(core, size, side, explorer) as tokens:
+        with (
+            models.on_device(model, needed.for_images(1)),
+            _watch(core, size, side, explorer) as tokens,
+        ):
             if shown == NORMS:
                 norms, depth = block_norms(core, images, **options)
                 frames = [[plot] for plot in norm_tiles(core, norms, tile)]
@@ -304,7 +306,7 @@ class VisualizeStages(io.ComfyNode):
                     point=point,
                 )
                 maps, depth = extract_features(
-                    core, images, view, **options, most_bytes=0.8 * host.free_cpu_memory()
+                    core, images, view, **options, most_bytes=0.8 * memory.free_cpu_memory()
                 )
                 style = MapStyle(
                     WAYS[way],
@@ -322,20 +324,20 @@ class VisualizeStages(io.ComfyNode):
             title += f" · {way}"
         sheets = None
         for number, frame in enumerate(frames):
-            host.stop_if_interrupted()
+            running.stop_if_interrupted()
             tiles = [photo_tile(images[number], frame), *frame]
             if shown != "depth":
                 tiles.append(depth_tile(one_of(depth, number), colormap))
             sheet = draw_sheet(title, tiles, size[1] / size[0], tile_width, resampling)
             if sheets is None:
-                sheets = host.empty_result((len(frames), *sheet.shape))
+                sheets = running.empty_result((len(frames), *sheet.shape))
             sheets[number] = sheet
 
         ui = {}
         if tokens:
             photo = images[0].float().clamp(0, 1)
             content = pack(core.inspection.family, photo, one_of(depth, 0), tokens)
-            ui["dpt_stages"] = [host.save_temporary("dpt_stages", ".bin", content)]
+            ui["dpt_stages"] = [running.save_temporary("dpt_stages", ".bin", content)]
         single = _single(frames, size if map_size == "image" else None, resampling)
         return io.NodeOutput(sheets, single, depth, ui=ui)
 
@@ -361,7 +363,7 @@ def _single(frames: list[list[Tile]], size: tuple[int, int] | None, resampling: 
     tiles = [tile for frame in frames for tile in frame]
     if size is None:
         size = max(((t.rgb.shape[0], t.rgb.shape[1]) for t in tiles), key=lambda s: s[0] * s[1])
-    batch = host.empty_result((len(tiles), *size, 3))
+    batch = running.empty_result((len(tiles), *size, 3))
     for number, tile in enumerate(tiles):
         batch[number] = resize_rgb(tile.rgb.unsqueeze(0), size, resampling)[0].clamp(0, 1)
     return batch

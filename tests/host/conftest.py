@@ -178,7 +178,7 @@ def load(host: Host) -> Callable[..., Any]:
 def comfyui_layers(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """Models are made of the layers that ComfyUI's model management takes on a GPU."""
     ops = importlib.import_module("comfy.ops").manual_cast
-    monkeypatch.setattr(host.pack.nodes.host, "layers", lambda: ops)
+    monkeypatch.setattr(host.pack.nodes.host.models, "layers", lambda: ops)
 
 
 @pytest.fixture

@@ -169,7 +169,7 @@ def test_batches_that_do_not_match(refuse, host, load, tiny, depth):
     refuse("The mask is 3×20×30", "DPTEstimateDetail", mask=mask(3), **inputs)
     inputs = {"sam": None, "find": "all objects", "layers": 3, "least_area": 0.005}
     refuse(
-        "The depth is of 3×20×30", "DPTSegmentByDepth", depth=many, image=photographs(), **inputs
+        "The depth is 3×20×30", "DPTSegmentByDepth", depth=many, image=photographs(), **inputs
     )
 
 
@@ -222,7 +222,7 @@ def test_a_camera_that_cannot_be(refuse, load, tiny, depth):
     flat = camera(camera="focal length", millimetres=0.0)
     refuse("The focal length is 0 mm", "DPTDepthToGeometry", depth=depth(), **flat)
     unknown = camera(camera="of the depth")
-    refuse("does not know its camera", "DPTDepthToGeometry", depth=depth(), **unknown)
+    refuse("came without a camera", "DPTDepthToGeometry", depth=depth(), **unknown)
     around = {**DETAIL, "circular": "left and right", "fov": 90.0}
     inputs = {"model": load(tiny).result[0], "image": photographs(), **around}
     refuse("A circular image has no field of view", "DPTEstimateDetail", **inputs)

@@ -57,7 +57,7 @@ def depth_map(host: Any, checkpoint: str, image: torch.Tensor) -> None:
 @pytest.fixture
 def loaded(host, monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[Any]]:
     """The models that are loaded from files while the test runs."""
-    module, models = host.pack.nodes.host, []
+    module, models = host.pack.nodes.host.models, []
     load = module.load
 
     def spy(*given: Any, **options: Any) -> Any:

@@ -91,7 +91,7 @@ def test_depth_anything_3_counts_in_pixels(host):
 @pytest.mark.parametrize(
     ("inputs", "sentence"),
     [
-        ({"camera": {"camera": "of the depth"}}, "does not know its camera"),
+        ({"camera": {"camera": "of the depth"}}, "came without a camera"),
         ({"camera": {"camera": "field of view"}}, r"camera\.degrees is missing"),
         ({"camera": {"camera": "field of view", "degrees": 180.0}}, "field of view is 180"),
         ({"image": torch.rand(1, 30, 40, 3)}, "The image is 1×30×40 .* and the depth 2×30×40"),

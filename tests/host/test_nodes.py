@@ -377,7 +377,7 @@ def test_layers_suit_the_device(host, load, tiny, monkeypatch):
     layers = host.pack.dpt_core.layers.cpu
     assert isinstance(hosted.model.net.imgencoder.stages[0].blocks[0].attn.qkv, layers.Linear)
     monkeypatch.setattr(host.management, "get_torch_device", lambda: torch.device("cuda"))
-    assert host.pack.nodes.host.layers() is sys.modules["comfy.ops"].manual_cast
+    assert host.pack.nodes.host.models.layers() is sys.modules["comfy.ops"].manual_cast
 
 
 def test_what_half_precision_loses_is_written_on_the_node(host, load, tiny, monkeypatch):
@@ -438,8 +438,8 @@ def test_nothing_stays_on_the_device_unseen(host, load, tiny):
 
 def test_auto_chunk_leaves_other_models_where_they_are(host, load, tiny):
     (hosted,) = load(tiny).result
-    fitting_chunk = host.pack.nodes.host.fitting_chunk
-    room = host.pack.nodes.host.memory.Room(per_image=100, per_chunk=50)
+    largest_chunk = host.pack.nodes.host.models.largest_chunk
+    memory = host.pack.nodes.host.memory.WorkingMemory(per_image=100, per_chunk=50)
 
     class Patcher:
         load_device = torch.device("cpu")
@@ -454,9 +454,9 @@ def test_auto_chunk_leaves_other_models_where_they_are(host, load, tiny):
             return 1000
 
     busy = replace(hosted, patcher=Patcher())
-    assert fitting_chunk(busy, 16, room) == 7  # 1000 free, 200 of them for missing weights
-    assert fitting_chunk(busy, 4, room) == 4
-    assert fitting_chunk(busy, 16, room._replace(per_image=5000)) == 1
+    assert largest_chunk(busy, 16, memory) == 7  # 1000 free, 200 of them for missing weights
+    assert largest_chunk(busy, 4, memory) == 4
+    assert largest_chunk(busy, 16, memory._replace(per_image=5000)) == 1
 
 
 def test_runs_with_a_part_of_the_weights_elsewhere(host, load, tiny, comfyui_layers):

@@ -110,7 +110,7 @@ def test_maps_come_frame_by_frame_and_in_the_size_asked_for(hosted, visualize):
 
 
 def test_too_many_images_for_the_memory_are_refused(host, visualize, monkeypatch):
-    monkeypatch.setattr(host.pack.nodes.host, "free_cpu_memory", lambda: 1000)
+    monkeypatch.setattr(host.pack.nodes.host.memory, "free_cpu_memory", lambda: 1000)
     with pytest.raises(ValueError, match="Show fewer images at a time"):
         visualize("stages")
 

@@ -88,5 +88,5 @@ def test_one_mask_a_layer_whatever_is_found(discs, by_depth):
 
 
 def test_depth_of_another_image_is_refused(discs, by_depth):
-    with pytest.raises(ValueError, match=r"depth is of 1×96×128 and the image of 2×96×128"):
+    with pytest.raises(ValueError, match=r"depth is 1×96×128 and the image 2×96×128"):
         by_depth("all objects", image=torch.cat([discs.picture()] * 2))
