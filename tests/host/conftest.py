@@ -182,17 +182,17 @@ def comfyui_layers(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def asked(host: Host, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The bytes that the host is asked to have free, each time; it fills while the test runs."""
-    asked: list[float] = []
+def requested_bytes(host: Host, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The bytes that ComfyUI is asked to keep free, one entry for each time it is asked."""
+    requested: list[float] = []
     original = host.management.load_models_gpu
 
     def spy(models: list[Any], memory_required: float = 0, **rest: Any) -> Any:
-        asked.append(memory_required)
+        requested.append(memory_required)
         return original(models, memory_required=memory_required, **rest)
 
     monkeypatch.setattr(host.management, "load_models_gpu", spy)
-    return asked
+    return requested
 
 
 # ---- a real server

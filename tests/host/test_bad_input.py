@@ -168,9 +168,7 @@ def test_batches_that_do_not_match(refuse, host, load, tiny, depth):
     inputs = {"model": model, "image": photographs(), **DETAIL}
     refuse("The mask is 3×20×30", "DPTEstimateDetail", mask=mask(3), **inputs)
     inputs = {"sam": None, "find": "all objects", "layers": 3, "least_area": 0.005}
-    refuse(
-        "The depth is 3×20×30", "DPTSegmentByDepth", depth=many, image=photographs(), **inputs
-    )
+    refuse("The depth is 3×20×30", "DPTSegmentByDepth", depth=many, image=photographs(), **inputs)
 
 
 def test_a_mask_of_other_frames(refuse, load, tiny, depth):

@@ -96,13 +96,13 @@ def test_raw_depth_in_half_precision(estimate, flip):
 
 def test_detail_takes_a_field_of_view(host, load, tiny):
     """With one that needs it (Depth Anything 3 metric) depth becomes metres, with tiles too."""
-    hosted = load(tiny).result[0]
+    managed = load(tiny).result[0]
     head = replace(
-        hosted.model.config.head, kind="depth", activation="exp", metres_per_focal=1 / 300
+        managed.model.config.head, kind="depth", activation="exp", metres_per_focal=1 / 300
     )
-    config = replace(hosted.model.config, head=head)
-    hosted = replace(hosted, model=replace(hosted.model, config=config))
-    inputs = {"model": hosted, "image": photographs()}
+    config = replace(managed.model.config, head=head)
+    managed = replace(managed, model=replace(managed.model, config=config))
+    inputs = {"model": managed, "image": photographs()}
     plain = host.run("DPTEstimateDepth", **inputs, **PLAIN, fov=60.0).result[0]
     assert plain.kind == "metres"
     whole = host.run("DPTEstimateDetail", **inputs, **DETAIL, fov=60.0).result[0]

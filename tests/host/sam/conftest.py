@@ -75,32 +75,32 @@ def sam_file(
 
 
 @pytest.fixture
-def hosted(host: Any, sam_file: Path) -> Any:
+def managed(host: Any, sam_file: Path) -> Any:
     """What Load SAM Checkpoint gives."""
     return host.run("DPTLoadSAM", checkpoint=sam_file.name, precision="float32").result[0]
 
 
 @pytest.fixture
-def segment(host: Any, hosted: Any, discs: Discs) -> Callable[..., Any]:
+def segment(host: Any, managed: Any, discs: Discs) -> Callable[..., Any]:
     """A function that runs Segment: (prompts, image, **other inputs) → its output."""
 
     def run(prompts: str = "", image: Tensor | None = None, **inputs: Any) -> Any:
         defaults = {"points_mark": "one object", "candidates": "auto", "merge": False}
         image = discs.picture() if image is None else image
         return host.run(
-            "DPTSegment", sam=hosted, image=image, prompts=prompts, **{**defaults, **inputs}
+            "DPTSegment", sam=managed, image=image, prompts=prompts, **{**defaults, **inputs}
         )
 
     return run
 
 
 @pytest.fixture
-def everything(host: Any, hosted: Any) -> Callable[..., Any]:
+def everything(host: Any, managed: Any) -> Callable[..., Any]:
     """A function that runs Segment Everything: (image, **other inputs) → its results."""
 
     def run(image: Tensor, **inputs: Any) -> Any:
         defaults = {"points_per_side": 6, "pred_iou_thresh": 0.5, "stability_score_thresh": 0.5}
         inputs = {**defaults, "min_mask_region_area": 0, **inputs}
-        return host.run("DPTSegmentEverything", sam=hosted, image=image, **inputs).result
+        return host.run("DPTSegmentEverything", sam=managed, image=image, **inputs).result
 
     return run

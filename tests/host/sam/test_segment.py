@@ -110,8 +110,8 @@ def test_merge_gives_one_mask_an_image(segment, discs):
     assert one[1] == pytest.approx([min(apart[1][:2]), min(apart[1][2:])])
 
 
-def test_nothing_marked_is_an_empty_mask_at_once(segment, hosted, monkeypatch, discs):
-    monkeypatch.setattr(type(hosted.model), "encode_image", lambda *_: pytest.fail("it went on"))
+def test_nothing_marked_is_an_empty_mask_at_once(segment, managed, monkeypatch, discs):
+    monkeypatch.setattr(type(managed.model), "encode_image", lambda *_: pytest.fail("it went on"))
     output = segment(image=torch.cat([discs.picture(), discs.picture()]))
     masks, iou, preview = output.result
     assert masks.shape == (2, *discs.size)
@@ -158,8 +158,8 @@ def test_boxes_and_points_from_other_nodes(segment, discs):
         ({"bboxes": "everywhere"}, "Bounding box 0 is "),
     ],
 )
-def test_bad_prompts_are_one_sentence(segment, hosted, monkeypatch, inputs, sentence):
-    monkeypatch.setattr(type(hosted.model), "encode_image", lambda *_: pytest.fail("it went on"))
+def test_bad_prompts_are_one_sentence(segment, managed, monkeypatch, inputs, sentence):
+    monkeypatch.setattr(type(managed.model), "encode_image", lambda *_: pytest.fail("it went on"))
     with pytest.raises(ValueError, match=sentence) as caught:
         segment(**inputs)
     assert "\n" not in str(caught.value)
@@ -173,15 +173,15 @@ def test_text_is_checked_before_anything_runs(host):
     assert "not valid JSON" in validate(prompts="{oops")
 
 
-def test_another_point_costs_no_second_look_at_the_image(segment, hosted, monkeypatch, discs):
+def test_another_point_costs_no_second_look_at_the_image(segment, managed, monkeypatch, discs):
     looked: list[int] = []
-    original = type(hosted.model).encode_image
+    original = type(managed.model).encode_image
 
     def spy(self: Any, images: Tensor, *rest: Any) -> Any:
         looked.append(len(images))
         return original(self, images, *rest)
 
-    monkeypatch.setattr(type(hosted.model), "encode_image", spy)
+    monkeypatch.setattr(type(managed.model), "encode_image", spy)
     segment(text([(discs.red[0], discs.red[1], 1)]))
     second = segment(text([(discs.blue[0], discs.blue[1], 1)]), discs.picture().clone()).result[0]
     assert len(looked) == 1
