@@ -23,14 +23,14 @@ def photographs(count: int = 2, height: int = 45, width: int = 61) -> Tensor:
 
 
 @pytest.fixture
-def managed(load: Any, tiny: str) -> Any:
+def hosted(load: Any, tiny: str) -> Any:
     """A tiny model as Load DPT Checkpoint gives it."""
     return load(tiny).result[0]
 
 
 @pytest.fixture
 def visualize(
-    host: Any, managed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    host: Any, hosted: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Any]:
     """A function that runs the node: (what, how, **other inputs) → its output."""
     monkeypatch.setattr(host.files, "get_temp_directory", lambda: str(tmp_path / "temp"))
@@ -39,7 +39,7 @@ def visualize(
         what = what if isinstance(what, dict) else {"what": what}
         how = how if isinstance(how, dict) else {"how": how}
         defaults = {
-            "model": managed,
+            "model": hosted,
             "image": photographs(),
             "x": 0.5,
             "y": 0.5,
@@ -59,8 +59,8 @@ def what_options(host: Any) -> list[str]:
     return [option.key for option in what.options]
 
 
-def test_every_part_makes_a_sheet_maps_and_depth(host, managed, visualize):
-    expected = managed.model.infer(photographs().movedim(-1, 1), 70, 1).values
+def test_every_part_makes_a_sheet_maps_and_depth(host, hosted, visualize):
+    expected = hosted.model.infer(photographs().movedim(-1, 1), 70, 1).values
     counts = {"stages": 4, "all blocks": 12, "reassembled maps": 4, "fused maps": 4}
     counts["head features"] = 2
     for what in what_options(host):
@@ -93,10 +93,10 @@ def test_every_way_to_show_the_stages(visualize, how):
     assert maps.std() > 0.05
 
 
-def test_maps_come_frame_by_frame_and_in_the_size_asked_for(managed, visualize):
+def test_maps_come_frame_by_frame_and_in_the_size_asked_for(hosted, visualize):
     way = {"how": "channel", "channel": 3}
     images = photographs().movedim(-1, 1)
-    stages = extract_features(managed.model, images, View("stages"), resolution=70).maps
+    stages = extract_features(hosted.model, images, View("stages"), resolution=70).maps
     _, maps, _ = visualize("stages", way, colormap="grey").result
     for number, picture in enumerate(maps):
         values = stages[number % 4].values[:, 3]
@@ -178,8 +178,8 @@ def test_images_with_alpha_in_half_precision_stay_as_they_are(visualize):
     assert torch.equal(image, copy)
 
 
-def test_cancelling_ends_the_run_without_hooks_left(host, managed, visualize):
+def test_cancelling_ends_the_run_without_hooks_left(host, hosted, visualize):
     host.management.interrupt_current_processing(True)
     with pytest.raises(host.management.InterruptProcessingException):
         visualize()
-    assert not any(m._forward_hooks for m in managed.model.net.modules())
+    assert not any(m._forward_hooks for m in hosted.model.net.modules())
