@@ -19,12 +19,12 @@ from ...dpt_core.sam.model import CHUNK
 # Input pixels along each side of a cell of the finest reassembled map: ×4 of 14-pixel patches.
 # Other patches are larger, so this errs on the safe side.
 CELL = 3.5
-# In units of the finest reassembled map. Its fused map has twice the sides, so it counts 4; the
-# coarser maps of either kind add up to a third of the finest.
+# The maps that are alive when the last fused map is made, in units of the finest reassembled map.
+# The finest fused map has twice its sides, so it counts 4; the coarser maps of either kind add up
+# to a third of the finest.
 FUSED = 4 + 1 + 1 / 4 + 1 / 16
 REASSEMBLED = 1 + 1 / 4 + 1 / 16 + 1 / 64
-LAST_FUSION = FUSED + 1 + REASSEMBLED  # with the map that the finest is resized from
-HEAD = FUSED + 4 / 2  # with the head's first map: as large as the finest, half the channels
+MAPS = FUSED + REASSEMBLED + 1  # 1: the map that the finest fused map is resized from
 MARGIN = 1.4  # for convolution workspaces, the encoder's tokens and the allocator's rounding
 
 
@@ -44,10 +44,10 @@ def depth_working_memory(
 ) -> WorkingMemory:
     """What a depth model works in on a GPU, rounded up.
 
-    The more memory of two moments counts: when a photograph is resized, and when the decoder's
-    maps are largest. A decoder of F channels then holds, for each image, LAST_FUSION × F numbers
-    a cell as the last fused map is made, or HEAD × F in the head. The head adds bands of rows of
-    its last maps, whose size does not depend on the number of images.
+    For each image, the larger of two peaks counts. One is when a photograph is resized. The other
+    is when the last fused map is made: a decoder of F channels then holds MAPS × F numbers a
+    cell. In the head only the fused maps are left, and bands of rows of its own maps, whose size
+    does not depend on the number of images.
 
     Args:
         config: the model.
@@ -58,7 +58,7 @@ def depth_working_memory(
     photograph = image[0] * image[1]
     pixels = network[0] * network[1]
     resizing = 3 * photograph * (4 + 8) + 3 * pixels * (8 + 8 + 4)  # float32 and float64
-    maps = max(LAST_FUSION, HEAD) * config.features * pixels / CELL**2 * itemsize
+    maps = MAPS * config.features * pixels / CELL**2 * itemsize
     network_bytes = maps + 3 * pixels * 4  # and the input in float32
     result = photograph * 4
     per_image = int(MARGIN * (max(resizing, network_bytes) + result))

@@ -108,12 +108,12 @@ def test_the_working_memory_covers_the_live_tensors(host, monkeypatch, name):
     # The image has the network's size, so that resizing a photograph is not what counts.
     memory = host.pack.nodes.host.memory.depth_working_memory(config, size, size, itemsize=2)
     peaks = {}
-    for count in (1, 4):
+    for count in (1, 8, 16):
         with torch.no_grad(), LiveBytes(net) as live:
             net.predict(torch.empty(count, 3, *size, device="meta", dtype=torch.float16))
         peaks[count] = live.peak
         assert live.peak < memory.for_images(count)
-    by_image = (peaks[4] - peaks[1]) / 3
+    by_image = (peaks[16] - peaks[8]) / 8  # what does not grow with the images has no part in it
     assert by_image < memory.per_image < 2 * by_image
 
 
@@ -128,8 +128,8 @@ def test_memory_is_requested_for_the_chunk(host, load, tiny, requested_bytes):
     one, four, larger = (requested - bands for requested in requested_bytes)
     assert four == 4 * one
     assert larger > 3 * one
-    # The finest fused map, a third more for the coarser ones, and half of it in the head.
-    assert one > (1 + 1 / 3 + 1 / 2) * managed.model.config.features * 40 * 56 * 4
+    # The finest fused map, and a third more for the coarser ones.
+    assert one > (1 + 1 / 3) * managed.model.config.features * 40 * 56 * 4
 
 
 def test_other_models_stay_on_the_device(host, load, tiny):
