@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ...layers.resize import Rows
 
-BAND_BYTES = 4 * 2**20  # of the resized map that are there at a time, on a CPU
+BAND_BYTES = 8 * 2**20  # of the resized map that are there at a time, on a CPU
 GPU_BAND_BYTES = 32 * 2**20  # the same on a GPU, which is idle over little
 
 Layers = Callable[[Tensor], Tensor]
