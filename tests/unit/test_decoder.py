@@ -34,6 +34,7 @@ def test_rows_of_a_resized_map(
 def predict(head: DepthHead, x: Tensor, size: tuple[int, int], rows: int, monkeypatch: Any):
     """The result when so many rows fit into a band."""
     channels = head.config.channels[0]
+    monkeypatch.setattr(bands, "MIN_ROWS", 1)
     monkeypatch.setattr(bands, "BAND_BYTES", len(x) * channels * size[1] * x.itemsize * rows)
     with torch.no_grad():
         return head([x], size)

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from ...layers.resize import Rows
 
-BAND_BYTES = 8 * 2**20  # of the resized map that are there at a time, on a CPU
+BAND_BYTES = 4 * 2**20  # of the resized map that are there at a time, on a CPU
 GPU_BAND_BYTES = 32 * 2**20  # the same on a GPU, which is idle over little
+MIN_ROWS = 16  # in a band: both convolutions compute the rows at its ends twice
 
 Layers = Callable[[Tensor], Tensor]
 
@@ -38,7 +39,7 @@ def band_rows(x: Tensor, size: tuple[int, int]) -> int:
     """How many rows of a map with half the channels of B×C×h×w, resized to `size`, fit a band."""
     batch, channels = x.shape[:2]
     limit = BAND_BYTES if x.is_cpu else GPU_BAND_BYTES
-    return max(1, 2 * limit // (batch * channels * size[1] * x.itemsize))
+    return max(MIN_ROWS, 2 * limit // (batch * channels * size[1] * x.itemsize))
 
 
 def is_watched(part: nn.Module) -> bool:
