@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from .errors import CheckpointError
     from .estimate.model import DepthModel
     from .loading import inspect, load, load_sam
-    from .sam.automatic import AutomaticMasks, MaskRules
-    from .sam.by_depth import LayerPrompts, depth_mask, layer_prompts
+    from .render import depth_mask
+    from .sam.automatic import AutomaticMasks
     from .sam.config import SAMConfig
+    from .sam.crops import MaskRules
+    from .sam.depth_prompts import LayerPrompts, layer_prompts
     from .sam.model import Masks, SamEmbedding, SamModel
 
 __version__ = "0.1.0"
@@ -65,17 +67,17 @@ _MODULES = {
     "HybridConfig": "depth.config",
     "ImageRule": "depth.config",
     "Inspection": "checkpoint.inspection",
-    "LayerPrompts": "sam.by_depth",
-    "MaskRules": "sam.automatic",
+    "LayerPrompts": "sam.depth_prompts",
+    "MaskRules": "sam.crops",
     "Masks": "sam.model",
     "SAMConfig": "sam.config",
     "SamEmbedding": "sam.model",
     "SamModel": "sam.model",
     "SwinConfig": "depth.config",
     "ViTConfig": "depth.config",
-    "depth_mask": "sam.by_depth",
+    "depth_mask": "render",
     "inspect": "loading",
-    "layer_prompts": "sam.by_depth",
+    "layer_prompts": "sam.depth_prompts",
     "load": "loading",
     "load_sam": "loading",
 }

@@ -22,7 +22,7 @@ class Depth(NamedTuple):
     """Raw depth of B images.
 
     Attributes:
-        values: B×H×W float32 on the CPU; float16 from `infer_float16`.
+        values: B×H×W float32 on the CPU; float16 from `infer_and_store_float16`.
         kind: what they are: ``"inverse"``, ``"depth"`` or ``"metres"``.
         sky: B×H×W float32 on the CPU where the model tells the sky apart, from 0 (no sky); at
             0.3 and above a pixel is sky. None: the model does not tell.

@@ -20,12 +20,13 @@ from torch import Tensor
 
 from dpt_core import Depth
 from dpt_core.depth_map import valid_pixels, z_depth
-from dpt_core.estimate.detail import Detail, infer_detail
-from dpt_core.geometry.align import KnownPoint, align_to_points, remove_plane
+from dpt_core.estimate.detail import DetailSettings, infer_with_detail
+from dpt_core.geometry.align import MeasuredPoint, align_to_points
 from dpt_core.geometry.camera import intrinsics_of_fov
-from dpt_core.geometry.surface import normal_picture, normals, surface
-from dpt_core.render import COLORMAPS, Rendering, colorize, control_image, render
-from dpt_core.sam.by_depth import depth_mask, layer_prompts
+from dpt_core.geometry.plane import remove_plane
+from dpt_core.geometry.point_map import colorize_normals, normals, unproject
+from dpt_core.render import COLORMAPS, RenderSettings, colorize, control_image, depth_mask, render
+from dpt_core.sam.depth_prompts import layer_prompts
 from dpt_core.stages.contact_sheet import Tile, draw_sheet
 
 from .train_demo.render import render as photograph
@@ -79,7 +80,7 @@ def relative(metres: Tensor) -> Depth:
 
 def picture(depth: Depth, colormap: str = "grey", **settings: Any) -> Tensor:
     """H×W×3 as Render Depth gives it."""
-    return colorize(next(iter(render(depth, Rendering(**settings)))).grey, colormap)
+    return colorize(next(iter(render(depth, RenderSettings(**settings)))).grey, colormap)
 
 
 def from_the_left(points: Tensor, colours: Tensor) -> Tensor:
@@ -169,7 +170,7 @@ def main() -> None:
     height, width = SIZE
     spots = [(0.34, 0.68), (0.8, 0.2), (0.64, 0.6)]
     places = [(round(x * width), round(y * height)) for x, y in spots]
-    known = [KnownPoint(x, y, float(metres[y, x])) for x, y in places[:2]]
+    known = [MeasuredPoint(x, y, float(metres[y, x])) for x, y in places[:2]]
     aligned = align_to_points(near, known)
     tiles = []
     for (x, y), spot in zip(places, spots, strict=True):
@@ -189,7 +190,7 @@ def main() -> None:
     )
 
     camera = intrinsics_of_fov(horizontal_fov(), width, height)
-    space = surface(z_depth(exact)[0], valid_pixels(exact, 0), camera)
+    space = unproject(z_depth(exact)[0], valid_pixels(exact, 0), camera)
     shape = Tile("normals", "ControlNet's colours", normals_of(space.points, "controlnet"))
     aside = Tile("geometry", "seen from the left", from_the_left(space.points, photo))
     write("DPTDepthToGeometry", "Depth to Geometry", seen, raw, shape, aside)
@@ -197,7 +198,7 @@ def main() -> None:
 
     code = control_image(near).unsqueeze(1).expand(-1, 3, -1, -1)
     plain = coarse_model(40)(code)
-    tiled = infer_detail(coarse_model(40), code, Detail(tiles=4))
+    tiled = infer_with_detail(coarse_model(40), code, DetailSettings(tiles=4))
     write(
         "DPTEstimateDetail",
         "Estimate Depth with Detail: a coarse model",
@@ -235,7 +236,7 @@ def main() -> None:
 
 def normals_of(points: Tensor, convention: str) -> Tensor:
     """The normal map H×W×3 in [0, 1]."""
-    return normal_picture(normals(points), convention)
+    return colorize_normals(normals(points), convention)
 
 
 def grey(values: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 
 from ..depth_map import Depth
 from ..estimate.chunks import is_out_of_memory
-from ..render import Rendering, Steady, colorize, control_image, render
+from ..render import RenderSettings, SteadyRange, colorize, control_image, render
 from .files.errors import FileError, InputError
 from .files.images import read_image
 from .files.outputs import encode_npy, encode_png, encode_png16
@@ -138,7 +138,7 @@ def _estimate_steady_results(
         shape = (len(targets), *first.values.shape[1:])  # frames × H × W
         # Mapped, so that a frame is only read from the disk when it is rendered.
         values = torch.from_numpy(np.memmap(raw, np.float32, "r+", shape=shape))
-        frames = render(Depth(values, first.kind), Rendering(range=Steady()))
+        frames = render(Depth(values, first.kind), RenderSettings(range=SteadyRange()))
         try:
             for target, frame in zip(targets, frames, strict=True):
                 is_wanted = overwrite or not target.exists()

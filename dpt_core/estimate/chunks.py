@@ -5,7 +5,8 @@ from typing import TypeVar
 
 import torch
 
-Progress = Callable[[int, int], None]  # (images done, images in all); may raise to end the work
+from ..progress import Progress
+
 T = TypeVar("T")
 
 

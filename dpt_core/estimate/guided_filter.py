@@ -1,33 +1,34 @@
-"""Depth drawn to the edges of its image: what a network saw coarsely, at the photograph's size.
+"""Depth whose soft edges are moved to the sharp edges of its image.
 
 The guided filter as a joint upsampler (He, Sun and Tang, "Guided Image Filtering", ECCV 2010;
 He and Sun, "Fast Guided Filter", arXiv:1505.00996): at about the resolution that the network saw,
-depth is fitted around every pixel as a linear function of the image's colours. The functions are
-then enlarged and applied to the image as it is, whose edges are sharp. Two things are added: the
-functions are of the place as well, so that a slope stays what it is under any texture, and they
-count by how much of the depth the colours explain; where they explain nothing it is kept.
+depth is fitted around every pixel as a linear function of the image's colours. The coefficients
+are then enlarged and applied to the image at its full resolution, whose edges are sharp. Two
+things are added: row and column are variables as well, so that a slope stays the same under any
+texture, and each function counts by how much of the depth the colours explain; where they explain
+nothing the depth is kept.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-RADIUS = 2  # small pixels around each that a function is fitted to
-FAINTEST = 0.02  # contrast in [0, 1] from which a difference in colour counts as an edge
-RIDGE = 1e-6  # of the place, so that an image of one row or column can be solved
-LEAST = 1e-6  # of the depth's variance: below it there is nothing to explain
+RADIUS = 2  # pixels of the small map, around each, that a function is fitted to
+MIN_CONTRAST = 0.02  # a difference in colour, in [0, 1], that counts as an edge
+POSITION_RIDGE = 1e-6  # regularises rows and columns, so that one row or column can be solved
+MIN_VARIANCE = 1e-6  # as a share of the whole map's: below it there is nothing to explain
 
 
-def follow_edges(near: Tensor, image: Tensor, width: float) -> Tensor:
+def refine_edges(values: Tensor, image: Tensor, width: float) -> Tensor:
     """Move the soft edges of a depth map to the sharp ones of its image.
 
-    Values stay between the least and the greatest around them. The work is done at the small
-    resolution, and takes a few times the memory of the depth map.
+    Values stay between the minimum and the maximum around them. The functions are fitted at the
+    small resolution; in all it takes a few times the memory of the depth map.
 
     Args:
-        near: disparity H×W, on the CPU; never changed.
+        values: disparity H×W, on the CPU; never changed.
         image: 3×H×W in [0, 1], of the same size.
-        width: how wide the soft edges are, in pixels; 2 or more to change much.
+        width: width of the soft edges in pixels; it takes 2 or more to change much.
 
     Returns:
         H×W float32.
@@ -37,8 +38,8 @@ def follow_edges(near: Tensor, image: Tensor, width: float) -> Tensor:
     """
     if not width >= 1:
         raise ValueError(f"The width of the edges is {width:g} pixels; it must be at least 1.")
-    near = near.float()
-    size = near.shape
+    values = values.float()
+    size = values.shape
     rows, columns = (torch.arange(side) / width for side in size)
     guide = [*image.float().cpu(), rows.unsqueeze(1).expand(size), columns.expand(size)]
     small = [max(1, round(side / width)) for side in size]
@@ -49,32 +50,32 @@ def follow_edges(near: Tensor, image: Tensor, width: float) -> Tensor:
     def enlarge(one: Tensor, mode: str = "bilinear") -> Tensor:
         return F.interpolate(one[None, None].float(), size=size, mode=mode)[0, 0]
 
-    slopes, offset, trust = _fit(torch.stack([shrink(one) for one in guide]), shrink(near))
+    slopes, offset, trust = _fit(torch.stack([shrink(one) for one in guide]), shrink(values))
     fitted = enlarge(offset)
     for one, slope in zip(guide, slopes, strict=True):
         fitted.addcmul_(enlarge(slope), one)
-    fitted += (1 - enlarge(trust)) * near
-    # The greatest of each small pixel and those around it.
+    fitted += (1 - enlarge(trust)) * values
+    # The maximum within each pixel of the small map and those around it.
     low, high = (
         enlarge(F.max_pool2d(F.adaptive_max_pool2d(one[None], small), 3, 1, 1)[0], "nearest")
-        for one in (-near, near)
+        for one in (-values, values)
     )
     return torch.minimum(torch.maximum(fitted, -low), high)
 
 
 def _fit(guide: Tensor, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Linear functions of the guide that are near the values, around every pixel.
+    """Fit the values around every pixel as a linear function of the guide.
 
     Args:
-        guide: K×h×w float64, the last two of them rows and columns.
+        guide: K×h×w float64; the last two are rows and columns.
         values: h×w float64.
 
     Returns:
-        Slopes K×h×w and offset h×w, each times its trust; and the trust h×w, 0 to 1: how much
-        of what the place leaves open is explained by the rest. All are means over the windows
-        that a pixel is in.
+        Slopes K×h×w and offset h×w, each times its trust; and the trust h×w, 0 to 1: the share
+        of the variance that rows and columns do not explain and colours do. All are means over
+        the windows that contain a pixel.
     """
-    count, place = len(guide), range(len(guide) - 2, len(guide))
+    count, position = len(guide), range(len(guide) - 2, len(guide))
     mean, mean_value = _box(guide), _box(values)
     # (covariance of the guide + ridge) · slopes = covariance with the values: K equations at
     # every pixel, their right side in the last column.
@@ -83,11 +84,11 @@ def _fit(guide: Tensor, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         for j in range(i, count):
             system[i, j] = _box(guide[i] * guide[j]) - mean[i] * mean[j]
             system[j, i] = system[i, j]
-        system[i, i] += RIDGE if i in place else FAINTEST**2
+        system[i, i] += POSITION_RIDGE if i in position else MIN_CONTRAST**2
         system[i, count] = _box(guide[i] * values) - mean[i] * mean_value
     covariance = system[:, count].clone()
     variance = _box(values * values) - mean_value**2
-    by_place = torch.stack([covariance[i] ** 2 / system[i, i] for i in place]).sum(dim=0)
+    by_position = torch.stack([covariance[i] ** 2 / system[i, i] for i in position]).sum(dim=0)
     for i in range(count):  # Gauss–Jordan elimination
         system[i, i:] /= system[i, i].clone()
         for j in range(count):
@@ -95,14 +96,14 @@ def _fit(guide: Tensor, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
                 system[j, i:] -= system[j, i].clone() * system[i, i:]
     slopes = system[:, count]
     offset = mean_value - (slopes * mean).sum(dim=0)
-    explained = (slopes * covariance).sum(dim=0) - by_place
-    least = (LEAST * values.var(correction=0)).clamp(min=torch.finfo(values.dtype).tiny)
-    trust = (explained / (variance - by_place + least)).clamp(0, 1)
+    explained = (slopes * covariance).sum(dim=0) - by_position
+    least = (MIN_VARIANCE * values.var(correction=0)).clamp(min=torch.finfo(values.dtype).tiny)
+    trust = (explained / (variance - by_position + least)).clamp(0, 1)
     return _box(trust * slopes), _box(trust * offset), _box(trust)
 
 
 def _box(maps: Tensor) -> Tensor:
-    """The mean over the window around each pixel; at the border over what there is of it."""
+    """The mean over the window around each pixel, cut off at the border. …×h×w."""
     kernel = 2 * RADIUS + 1
     pooled = F.avg_pool2d(
         maps.reshape(-1, 1, *maps.shape[-2:]), kernel, 1, RADIUS, count_include_pad=False

@@ -17,7 +17,8 @@ from ..depth_map import Depth
 from ..errors import PrecisionWarning
 from ..geometry.camera import check_fov, intrinsics_of_fov
 from ..images import check_images
-from .chunks import Progress, auto_chunk, run_in_chunks
+from ..progress import Progress
+from .chunks import auto_chunk, run_in_chunks
 from .precision import find_lost, in_float32
 from .sky import fill_sky
 

@@ -1,1 +1,1 @@
-"""Depth in space: cameras, surfaces, and what distances one knows."""
+"""Depth in space: cameras, point maps, normals, and alignment to known distances."""

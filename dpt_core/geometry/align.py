@@ -1,115 +1,129 @@
-"""Raw depth made to fit what one knows: distances, another depth map, a plane to take away."""
+"""Scale and shift that make raw depth agree with known distances or with another depth map."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from ..depth_map import Depth, check_frames, check_mask, disparity, valid_pixels
+from ..depth_map import (
+    Depth,
+    Kind,
+    check_frames,
+    check_mask,
+    disparity,
+    from_disparity,
+    valid_pixels,
+)
 from .scale_shift import ScaleShift, fit, fit_robust
 
-FARTHEST = 1e-6  # of the nearest disparity: what lies behind infinity is put there
-PLANE_TRIES = 256
-ON_PLANE = 2.5 * 1.4826  # standard deviations, estimated from the median residual
-SAMPLES = 20_000  # pixels of a frame that planes are fitted to
 
-
-class KnownPoint(NamedTuple):
-    """A pixel whose distance one knows: column, row, metres."""
+class MeasuredPoint(NamedTuple):
+    """A pixel whose distance has been measured: column, row, metres."""
 
     x: float
     y: float
     metres: float
 
 
-def to_metres(depth: Depth, lines: list[ScaleShift]) -> Depth:
-    """1/z = scale·disparity + shift of each frame, as metres.
+def apply_scale_shift(depth: Depth, scale_shifts: Sequence[ScaleShift], kind: Kind) -> Depth:
+    """Give each frame the disparity scale·disparity + shift, as values of another kind.
 
-    Where that would be behind infinity the pixel is put very far away.
+    Args:
+        depth: raw depth of any kind.
+        scale_shifts: one for each frame.
+        kind: of the result. As z, pixels whose new disparity is not above 0 would lie beyond
+            infinity; they are placed very far away instead.
 
     Raises:
-        ValueError: a scale that is not above 0: near and far would change places.
+        ValueError: z was asked for and a scale is not above 0: near and far would change places.
     """
     values = torch.empty_like(depth.values, dtype=torch.float32)
-    for number, line in enumerate(lines):
-        if not line.scale > 0:
+    for number, scale_shift in enumerate(scale_shifts):
+        if kind != "inverse" and not scale_shift.scale > 0:
             raise ValueError(
-                f"In image {number} (counted from 0) what is known contradicts the depth: the "
-                "nearer points have the larger distances. Check the points and their order."
+                f"The distances contradict the depth of image {number} (counted from 0): what is "
+                "nearer in the depth has the larger distance. Check the points and their order."
             )
-        near = line(_frame(depth, number))
-        valid = near[valid_pixels(depth, number)]
-        nearest = float(valid.amax()) if valid.numel() else 1.0
-        values[number] = near.clamp(min=FARTHEST * nearest).reciprocal()
-    return depth._replace(values=values, kind="metres")
+        values[number] = from_disparity(scale_shift(_disparity(depth, number)), kind)
+    return depth._replace(values=values, kind=kind)
 
 
-def align_to_points(depth: Depth, points: list[KnownPoint]) -> Depth:
-    """Metres from points of the first image whose distances are known.
+def align_to_points(depth: Depth, points: Sequence[MeasuredPoint]) -> Depth:
+    """Metric depth from measured points in the first image.
 
-    One point gives a scale; two or more a scale and a shift, by least squares; five or more
-    robustly, so that a wrong one does no harm. All frames get the same scale and shift.
+    One point gives a scale; two or more give a scale and a shift by least squares; with five or
+    more the fit is robust, so that a wrong one does no harm. All frames get the same scale and
+    shift.
 
     Raises:
-        ValueError: no points, one outside of the image or without depth, a distance that is not
-            above 0, or points that contradict the depth.
+        ValueError: no points; a point outside the image or without valid depth; a distance that
+            is not above 0; points that contradict the depth.
     """
     check_frames(depth)
     height, width = depth.values.shape[-2:]
     if not points:
         raise ValueError("There are no points. Give at least one as x, y, metres.")
-    frame, valid = _frame(depth, 0), valid_pixels(depth, 0)
+    frame, valid = _disparity(depth, 0), valid_pixels(depth, 0)
     found = []
     for x, y, metres in points:
-        column, row = int(x), int(y)
         if not (0 <= x < width and 0 <= y < height):
             raise ValueError(
-                f"The point ({x:g}, {y:g}) is outside of the image, which is {width}×{height}."
+                f"The point ({x:g}, {y:g}) is outside the image, which is {width}×{height} "
+                "pixels. Move it inside."
             )
         if not metres > 0:
             raise ValueError(
-                f"The point ({x:g}, {y:g}) is {metres:g} metres away; it must be more than 0."
+                f"The point ({x:g}, {y:g}) is {metres:g} metres away; the distance must be above 0."
             )
+        column, row = int(x), int(y)
         if not valid[row, column]:
-            raise ValueError(f"There is no depth at the point ({x:g}, {y:g}). Choose another.")
+            raise ValueError(
+                f"There is no valid depth at the point ({x:g}, {y:g}). Choose another point."
+            )
         found.append(float(frame[row, column]))
     x, y = torch.tensor(found), 1 / torch.tensor([point.metres for point in points])
-    line = _scale_only(x, y) if len(points) == 1 else fit_robust(x, y)
-    return to_metres(depth, [line] * len(depth.values))
+    scale_shift = _scale_only(x, y) if len(points) == 1 else fit_robust(x, y)
+    return apply_scale_shift(depth, [scale_shift] * len(depth.values), "metres")
 
 
 def align_to_mask(depth: Depth, mask: Tensor, metres: float) -> Depth:
-    """Metres from a surface that is everywhere as far away: a scale, by its median.
+    """Metric depth from the distance of one surface, all of it equally far away.
+
+    The median disparity under the mask gives a scale for each frame.
 
     Args:
         depth: raw depth.
         mask: B×H×W or 1×H×W, above 0.5 on the surface.
-        metres: its distance.
+        metres: distance of the surface.
 
     Raises:
-        ValueError: a mask of another size or without a pixel, or a distance not above 0.
+        ValueError: a mask of another size or without a valid pixel, or a distance not above 0.
     """
     check_frames(depth)
     mask = check_mask(mask, depth)
     if not metres > 0:
-        raise ValueError(f"The distance is {metres:g} metres; it must be more than 0.")
-    lines = []
+        raise ValueError(f"The distance is {metres:g} metres; it must be above 0.")
+    scale_shifts = []
     for number in range(len(depth.values)):
-        known = _frame(depth, number)[mask[number] & valid_pixels(depth, number)]
-        if not known.numel():
-            raise ValueError(f"The mask of image {number} (counted from 0) has no depth under it.")
-        lines.append(_scale_only(known.median().view(1), torch.tensor([1 / metres])))
-    return to_metres(depth, lines)
+        masked = _disparity(depth, number)[mask[number] & valid_pixels(depth, number)]
+        if not masked.numel():
+            raise ValueError(
+                f"There is no valid depth under the mask of image {number} (counted from 0). "
+                "Paint the mask where the depth is valid."
+            )
+        scale_shifts.append(_scale_only(masked.median().view(1), torch.tensor([1 / metres])))
+    return apply_scale_shift(depth, scale_shifts, "metres")
 
 
 def align_to_reference(
     depth: Depth, reference: Depth, mask: Tensor | None = None, robust: bool = True
 ) -> Depth:
-    """The scale and the shift of another depth map, frame by frame.
+    """Give each frame the scale and shift of another depth map.
 
     Args:
         depth: raw depth.
-        reference: of the same size; one frame for all, or as many.
+        reference: depth of the same size; one frame for all, or as many frames.
         mask: B×H×W or 1×H×W, above 0.5 where the two are compared; None: everywhere.
         robust: up to half of the pixels may disagree.
 
@@ -117,7 +131,7 @@ def align_to_reference(
         The depth in the reference's kind.
 
     Raises:
-        ValueError: other sizes, or too few pixels where both are valid.
+        ValueError: sizes that differ, or too few pixels that are valid in both.
     """
     check_frames(depth)
     count, size = len(depth.values), depth.values.shape[-2:]
@@ -126,107 +140,30 @@ def align_to_reference(
             "×".join(map(str, shape)) for shape in (reference.values.shape, depth.values.shape)
         )
         raise ValueError(
-            f"The reference is {found} (frames × height × width) and the depth {wanted}; they "
-            "must have the same size, and the reference one frame or as many."
+            f"The reference is {found} (frames × height × width) and the depth {wanted}; they must "
+            "have the same size, and the reference one frame or as many as the depth."
         )
-    chosen = None if mask is None else check_mask(mask, depth)
-    lines = []
+    masks = None if mask is None else check_mask(mask, depth)
+    scale_shifts = []
     for number in range(count):
         other = min(number, len(reference.values) - 1)
         both = valid_pixels(depth, number) & valid_pixels(reference, other)
-        if chosen is not None:
-            both &= chosen[number]
-        x, y = _frame(depth, number)[both], _frame(reference, other)[both]
-        lines.append(fit_robust(x, y) if robust else fit(x, y))
-    if reference.kind == "inverse":
-        values = torch.stack([line(_frame(depth, i)) for i, line in enumerate(lines)])
-        return depth._replace(values=values, kind="inverse")
-    return to_metres(depth, lines)._replace(kind=reference.kind)
+        if masks is not None:
+            both &= masks[number]
+        x, y = _disparity(depth, number)[both], _disparity(reference, other)[both]
+        scale_shifts.append(fit_robust(x, y) if robust else fit(x, y))
+    return apply_scale_shift(depth, scale_shifts, reference.kind)
 
 
-class Flattened(NamedTuple):
-    """Depth without its dominant plane.
-
-    Attributes:
-        depth: inverse depth above the plane: 0 on it, positive in front of it.
-        plane: B×H×W bool, the pixels that lie in it.
-    """
-
-    depth: Depth
-    plane: Tensor
-
-
-def remove_plane(depth: Depth, mask: Tensor | None = None) -> Flattened:
-    """Subtract the plane that most pixels lie in: a floor, a table, a wall.
-
-    A plane in space is one in inverse depth too, a·column + b·row + c, whatever the camera and
-    the model's scale and shift. It is found by least median of squares over random triples
-    (the same ones at every call) and fitted to its inliers.
-
-    Args:
-        depth: raw depth of any kind.
-        mask: B×H×W or 1×H×W, above 0.5 where the plane is to be looked for; None: everywhere.
-
-    Raises:
-        ValueError: a mask of another size, or fewer than three pixels to fit to.
-    """
-    check_frames(depth)
-    chosen = None if mask is None else check_mask(mask, depth)
-    height, width = depth.values.shape[-2:]
-    row, column = torch.meshgrid(
-        torch.linspace(-1, 1, height), torch.linspace(-1, 1, width), indexing="ij"
-    )
-    grid = torch.stack([column, row, torch.ones_like(row)], dim=-1)
-    values = torch.empty_like(depth.values, dtype=torch.float32)
-    on_plane = torch.zeros_like(depth.values, dtype=torch.bool)
-    for number in range(len(depth.values)):
-        frame, where = _frame(depth, number), valid_pixels(depth, number)
-        looked_at = where if chosen is None else where & chosen[number]
-        plane, reach = _fit_plane(grid[looked_at], frame[looked_at])
-        above = frame - grid @ plane
-        values[number] = torch.where(where, above, 0.0)
-        on_plane[number] = where & (above.abs() <= reach)
-    return Flattened(depth._replace(values=values, kind="inverse"), on_plane)
-
-
-def _frame(depth: Depth, number: int) -> Tensor:
-    """Nearness of one frame, H×W float32."""
+def _disparity(depth: Depth, number: int) -> Tensor:
+    """Disparity of one frame, H×W float32."""
     return disparity(depth.frame(number))[0]
 
 
 def _scale_only(x: Tensor, y: Tensor) -> ScaleShift:
     if not x > 0:
         raise ValueError(
-            f"The raw depth there is {float(x):g}, which no scale takes to a distance. Choose a "
+            f"The disparity there is {float(x):g}, and no scale makes a distance of that. Choose a "
             "nearer point, or give two."
         )
     return ScaleShift(float(y / x), 0.0)
-
-
-def _fit_plane(grid: Tensor, values: Tensor) -> tuple[Tensor, float]:
-    """Three coefficients, and how far from it a pixel may be to count as in the plane."""
-    if len(values) < 3:
-        raise ValueError(f"A plane needs three pixels with depth; {len(values)} were given.")
-    step = max(1, len(values) // SAMPLES)
-    grid, values = grid[::step], values[::step]
-    generator = torch.Generator().manual_seed(0)
-    triples = torch.randint(len(values), (PLANE_TRIES, 3), generator=generator)
-    corners, heights = grid[triples], values[triples]
-    spread_out = torch.linalg.det(corners).abs() > 1e-3
-    if not spread_out.any():
-        plane = torch.linalg.lstsq(grid.double(), values.double()).solution.float()
-    else:
-        planes = torch.linalg.solve(corners[spread_out], heights[spread_out])
-        some = slice(None, None, max(1, len(values) // 1024))
-        residual = (grid[some] @ planes.T - values[some].unsqueeze(1)).abs()
-        plane = planes[residual.median(dim=0).values.argmin()]
-    floor = 1e-4 * float(values.amax() - values.amin())
-    reach = floor
-    for _ in range(3):
-        residual = (grid @ plane - values).abs()
-        reach = max(ON_PLANE * float(residual.median()), floor)
-        inlier = residual <= reach
-        if inlier.sum() < 3:
-            break
-        plane = torch.linalg.lstsq(grid[inlier].double(), values[inlier].double()).solution.float()
-    return plane, reach

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 
 class LayerNorm2d(nn.Module):
-    """Normalises B×C×H×W over its channels, in float32 at least."""
+    """Layer normalisation over the channels of a map, in float32 at least."""
 
     def __init__(self, channels: int, eps: float) -> None:
         super().__init__()
@@ -14,6 +14,7 @@ class LayerNorm2d(nn.Module):
         self.bias = nn.Parameter(torch.empty(channels, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
+        """B×C×H×W → B×C×H×W."""
         exact = x.float()
         variance, mean = torch.var_mean(exact, dim=1, correction=0, keepdim=True)
         scaled = (exact - mean).mul_(torch.rsqrt(variance + self.eps))

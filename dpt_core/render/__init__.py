@@ -1,26 +1,38 @@
-"""Raw depth to pictures. Rendering is the last step: raw values stay as they are."""
+"""Raw depth to pictures and masks: the last step, which leaves the raw values as they are."""
 
 from .colormaps import COLORMAPS, colorize
+from .frames import RenderedFrame, render
+from .masks import depth_mask
 from .normalise import control_image, normalise
-from .picture import EachImage, Fixed, Frame, Range, Rendering, Steady, Style, WholeBatch, render
-from .sizes import Target, pixel_perfect, to_multiple, to_short_side
+from .output_size import OutputSize, pixel_perfect, resize, to_multiple, to_short_side
+from .settings import (
+    BatchRange,
+    FixedRange,
+    PerImageRange,
+    Range,
+    RenderSettings,
+    RenderStyle,
+    SteadyRange,
+)
 
 __all__ = [
     "COLORMAPS",
-    "EachImage",
-    "Fixed",
-    "Frame",
+    "BatchRange",
+    "FixedRange",
+    "OutputSize",
+    "PerImageRange",
     "Range",
-    "Rendering",
-    "Steady",
-    "Style",
-    "Target",
-    "WholeBatch",
+    "RenderSettings",
+    "RenderStyle",
+    "RenderedFrame",
+    "SteadyRange",
     "colorize",
     "control_image",
+    "depth_mask",
     "normalise",
     "pixel_perfect",
     "render",
+    "resize",
     "to_multiple",
     "to_short_side",
 ]

@@ -1,26 +1,50 @@
-"""Raw depth of any kind to disparity, and disparity to [0, 1] or to distance."""
+"""Disparity to [0, 1]: which pixels count, and what becomes black and white."""
 
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from ..depth_map import Depth, disparity
+from ..depth_map import Depth, disparity, meant_pixels, valid_pixels
 
 
 class Limits(NamedTuple):
-    """What is black and what is white in one frame.
+    """What becomes black and white in one frame.
 
     Attributes:
-        low: disparity that is 0 in the picture.
-        high: disparity that is 1.
-        scale, shift: applied to the disparity before, to make it agree with other frames'.
+        low: disparity that becomes 0.
+        high: disparity that becomes 1.
+        scale, shift: applied to the disparity first, to align it with other frames.
     """
 
     low: float
     high: float
     scale: float = 1.0
     shift: float = 0.0
+
+
+def valid_disparity(depth: Depth, number: int) -> tuple[Tensor, Tensor]:
+    """Disparity of one frame, H×W float32, and where it is valid, H×W bool.
+
+    Raises:
+        ValueError: NaN or infinite values where the image is meant to have depth.
+    """
+    values = disparity(depth.frame(number))[0]
+    if not torch.isfinite(values[meant_pixels(depth, number)]).all():
+        raise ValueError(
+            f"The depth of image {number} (counted from 0) has NaN or infinite values. If a model "
+            "made it, set precision to float32 in Load DPT Checkpoint."
+        )
+    return values, valid_pixels(depth, number)
+
+
+def fill_invalid(values: Tensor, valid: Tensor) -> Tensor:
+    """H×W disparity whose invalid pixels are as far away as the farthest valid one.
+
+    0 everywhere if none is valid.
+    """
+    farthest = values[valid].amin() if valid.any() else 0.0
+    return torch.where(valid, values, farthest)
 
 
 def normalise(values: Tensor) -> Tensor:
@@ -36,7 +60,7 @@ def control_image(depth: Depth) -> Tensor:
 
 
 def stretch(values: Tensor, limits: Limits) -> Tensor:
-    """Nearness → [0, 1] between the limits; all 0 where they leave no room."""
+    """Disparity → [0, 1] between the limits; 0 everywhere if they are equal."""
     span = limits.high - limits.low
     if not span > 0:
         return torch.zeros_like(values)

@@ -1,9 +1,9 @@
-"""Steady brightness over a video: every frame's limits from the shot it is in.
+"""Steady brightness over a video: the limits of each frame depend on the shot that it is in.
 
 A relative model gives each frame of a video its own scale and shift, and a near object that
-enters changes the minimum and maximum; both flicker when frames are stretched one by one.
-Here each frame's disparity is first brought to its predecessor's by a robust scale and shift,
-and the limits are then those of the frames around it, earlier and later ones alike.
+enters changes the minimum and maximum; when frames are stretched one by one, both flicker.
+Here a robust scale and shift first aligns each frame's disparity with that of the frame before,
+and the limits then come from a window of frames, before and after.
 """
 
 import torch
@@ -14,40 +14,44 @@ from ..geometry.scale_shift import ScaleShift, fit_robust
 from .normalise import Limits
 
 SAMPLES = 16_384  # pixels of a frame that are compared with the next frame's
-NEAR_ENOUGH = 0.2  # of the previous frame's spread: a pixel that has stayed what it was
-SAME_SHOT = 0.5  # share of such pixels below which the scene has changed
-SAME_SHAPE = 0.7  # correlation of such pixels below which it has too
-SCALES = (0.25, 4.0)  # a scale outside of this means the same
+INLIER = 0.2  # largest residual of a static pixel, as a share of the previous frame's spread
+# Below or outside of these a new shot begins.
+MIN_STATIC_SHARE = 0.5  # of the pixels
+MIN_CORRELATION = 0.7  # of the static pixels
+SCALE_RANGE = (0.25, 4.0)  # from one frame to the next
 
-Shot = tuple[int, int]  # first frame, and the one after the last
+Shot = tuple[int, int]  # its first frame, and the one after its last
 
 
-def sample(values: Tensor) -> Tensor:
-    """H×W → every so-manieth pixel, flat: the same places in every frame of that size."""
+def sample_pixels(values: Tensor) -> Tensor:
+    """H×W → a regular grid of about `SAMPLES` pixels, flat; the same in frames of one size."""
     height, width = values.shape
     step = max(1, round((height * width / SAMPLES) ** 0.5))
     return values[step // 2 :: step, step // 2 :: step].reshape(-1)
 
 
 def align_frames(samples: list[Tensor]) -> tuple[list[ScaleShift], list[Shot]]:
-    """What brings each frame to the first one of its shot, and the shots.
+    """Align each frame with the first one of its shot.
 
     Args:
-        samples: of each frame, the disparity at the same pixels; NaN where there is none.
+        samples: disparity of each frame at the same pixels, N each; NaN where it is not valid.
+
+    Returns:
+        A scale and shift for each frame, and the shots.
     """
-    lines = [ScaleShift(1.0, 0.0)]
+    aligned = [ScaleShift(1.0, 0.0)]
     starts = [0]
     for frame in range(1, len(samples)):
-        step = _step(samples[frame], samples[frame - 1])
+        step = _fit_to_previous(samples[frame], samples[frame - 1])
         if step is None:
             starts.append(frame)
-            lines.append(ScaleShift(1.0, 0.0))
+            aligned.append(ScaleShift(1.0, 0.0))
         else:
-            before = lines[-1]
-            lines.append(
+            before = aligned[-1]
+            aligned.append(
                 ScaleShift(before.scale * step.scale, before.scale * step.shift + before.shift)
             )
-    return lines, list(zip(starts, [*starts[1:], len(samples)], strict=True))
+    return aligned, list(zip(starts, [*starts[1:], len(samples)], strict=True))
 
 
 def steady_limits(
@@ -58,58 +62,58 @@ def steady_limits(
     Args:
         samples: as for `align_frames`.
         ends: lowest and highest disparity of each frame.
-        window: frames before and after that the limits depend on; they change slowly over
-            about that many frames, and nothing is cut off.
+        window: how many frames, before and after, the limits depend on. They change slowly,
+            over about as many frames, and no disparity of the frame lies outside of them.
 
     Raises:
         ValueError: the window is below 0.
     """
     if window < 0:
         raise ValueError(f"The window is {window} frames; it must be 0 or more.")
-    lines, shots = align_frames(samples)
+    aligned, shots = align_frames(samples)
+    aligned_ends = torch.tensor(
+        [
+            [scale * low + shift, scale * high + shift]
+            for (scale, shift), (low, high) in zip(aligned, ends, strict=True)
+        ]
+    )  # B×2
     limits: list[Limits] = []
     for start, stop in shots:
-        part = lines[start:stop]
-        low = torch.tensor([line.scale * e[0] + line.shift for line, e in _zip(part, ends, start)])
-        high = torch.tensor([line.scale * e[1] + line.shift for line, e in _zip(part, ends, start)])
+        low, high = aligned_ends[start:stop].unbind(1)
         lows, highs = -_envelope(-low, window), _envelope(high, window)
-        for line, a, b in zip(part, lows.tolist(), highs.tolist(), strict=True):
-            limits.append(Limits(a, b, line.scale, line.shift))
+        shot = zip(lows.tolist(), highs.tolist(), aligned[start:stop], strict=True)
+        limits += [Limits(low, high, *scale_shift) for low, high, scale_shift in shot]
     return limits
 
 
-def _zip(lines: list[ScaleShift], ends: list[tuple[float, float]], start: int):
-    return zip(lines, ends[start : start + len(lines)], strict=True)
-
-
-def _step(frame: Tensor, before: Tensor) -> ScaleShift | None:
-    """What brings a frame to the one before it, or None if that one shows another scene."""
+def _fit_to_previous(frame: Tensor, before: Tensor) -> ScaleShift | None:
+    """Scale and shift that align a frame with the one before; None if the scene has changed."""
     both = frame.isfinite() & before.isfinite()
     x, y = frame[both], before[both]
     if x.numel() < 2 or x.amin() == x.amax() or y.amin() == y.amax():
         return None
-    line = fit_robust(x, y, symmetric=True)
-    if not SCALES[0] < line.scale < SCALES[1]:
+    found = fit_robust(x, y, symmetric=True)
+    if not SCALE_RANGE[0] < found.scale < SCALE_RANGE[1]:
         return None
     ordered = y.sort().values
     spread = ordered[round(0.95 * (len(y) - 1))] - ordered[round(0.05 * (len(y) - 1))]
-    stayed = (line(x) - y).abs() <= NEAR_ENOUGH * spread
-    if stayed.float().mean() < SAME_SHOT:
+    static = (found(x) - y).abs() <= INLIER * spread
+    if static.float().mean() < MIN_STATIC_SHARE:
         return None
-    pairs = torch.stack([x[stayed], y[stayed]]).double()
-    return line if torch.corrcoef(pairs)[0, 1] >= SAME_SHAPE else None
+    pairs = torch.stack([x[static], y[static]]).double()
+    return found if torch.corrcoef(pairs)[0, 1] >= MIN_CORRELATION else None
 
 
 def _envelope(values: Tensor, window: int) -> Tensor:
-    """A slow curve that is nowhere below `values`: the highest around, then its mean around.
+    """A slow curve that is nowhere below `values`: a moving maximum, then a moving average of it.
 
-    Both look `window` values back and ahead. Since every term of the mean has looked at the
-    value in the middle, the mean is not below it.
+    Both reach `window` values back and ahead. Every term of the average is a maximum over a
+    window that contains the value in the middle, so the average is not below it.
     """
     if window == 0:
         return values
     width = 2 * window + 1
-    line = values.double().view(1, 1, -1)
-    highest = F.max_pool1d(F.pad(line, (window, window), value=-torch.inf), width, stride=1)
+    series = values.double().view(1, 1, -1)
+    highest = F.max_pool1d(F.pad(series, (window, window), value=-torch.inf), width, stride=1)
     mean = F.avg_pool1d(F.pad(highest, (window, window), mode="replicate"), width, stride=1)
     return mean.view(-1)

@@ -1,1 +1,1 @@
-"""Segment Anything v1: masks from points, boxes and masks, or of everything."""
+"""Segment Anything v1: masks from points, boxes, masks and depth, or of everything."""

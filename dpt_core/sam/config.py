@@ -1,4 +1,4 @@
-"""Everything that defines one Segment Anything model, in frozen dataclasses: all of it data."""
+"""Everything that defines one Segment Anything model, as frozen dataclasses."""
 
 from dataclasses import dataclass
 
@@ -13,9 +13,9 @@ class ImageEncoderConfig:
         mlp_hidden: hidden width of the feed-forward layers.
         patch: side of a patch in pixels.
         grid: rows, and columns, of the map of tokens.
-        stages: blocks with window attention in each stage; a block with global attention
-            ends every stage.
-        window: side of the attention windows in tokens; 0 where no block has them.
+        stages: blocks with window attention in each stage, before the one with global
+            attention that ends it.
+        window: side of the attention windows in tokens; 0: no block has windows.
         norm_eps: epsilon of every normalisation.
     """
 
@@ -46,13 +46,13 @@ class MaskDecoderConfig:
     Attributes:
         layers: two-way blocks.
         heads: of every attention.
-        cross_width: channels within the attention between prompts and image.
+        cross_width: channels of the attention between prompts and image.
         mlp_hidden: hidden width of the feed-forward layers.
-        mask_tokens: masks that it can give: one for a clear prompt, the rest for one that
-            may mean several things.
-        upscaled: channels of the map enlarged twice and four times.
-        mask_hidden: hidden width of the networks that make a mask of its token.
-        iou_hidden: hidden width of the network that predicts the masks' quality.
+        mask_tokens: masks that it gives: one for a clear prompt, the rest for an ambiguous
+            one.
+        upscaled: channels of the map at 2 and at 4 times its size.
+        mask_hidden: hidden width of the hypernetworks, which make a mask from its token.
+        iou_hidden: hidden width of the network that predicts the quality of the masks.
         norm_eps: epsilon of the transformer's LayerNorms.
         map_norm_eps: epsilon of the norm of the enlarged map.
     """
@@ -76,7 +76,7 @@ class SAMConfig:
     Attributes:
         encoder: the image encoder.
         width: channels of the image embedding and of a prompt token.
-        mask_channels: channels of a mask prompt on its way to the embedding's size.
+        mask_channels: channels of a mask prompt at 2 and at 1 times the embedding's size.
         mask_norm_eps: epsilon of the norms of a mask prompt.
         decoder: the mask decoder.
     """
@@ -93,11 +93,11 @@ class SAMConfig:
         return 4 * self.encoder.grid
 
     def describe_encoder(self) -> str:
-        """The encoder's size in a few words; each stage ends with a block of global attention."""
+        """The encoder's size in a few words; each stage counts its block of global attention."""
         encoder = self.encoder
         stages = " + ".join(str(depth + 1) for depth in encoder.stages)
         return f"{encoder.blocks} blocks ({stages}), width {encoder.width}, window {encoder.window}"
 
     def describe_output(self) -> str:
-        """Masks, and the size of image that the network works with."""
+        """What comes out, and the size of the network's input."""
         return f"masks, from a longest side of {self.encoder.side} pixels"

@@ -1,4 +1,4 @@
-"""Connected regions of masks, in numpy."""
+"""Connected components of masks, in numpy."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,10 +6,10 @@ from numpy.typing import NDArray
 Mask = NDArray[np.bool_]
 
 
-def label_regions(mask: Mask, diagonal: bool) -> tuple[NDArray[np.intp], int]:
-    """Number the connected regions of a mask H×W.
+def label_components(mask: Mask, diagonal: bool) -> tuple[NDArray[np.intp], int]:
+    """Number the connected components of a mask H×W.
 
-    Works on runs, the stretches of set pixels within a row: runs of neighbouring rows that
+    Works on runs, the sequences of set pixels within a row: runs of neighbouring rows that
     touch are joined until nothing changes.
 
     Args:
@@ -17,13 +17,13 @@ def label_regions(mask: Mask, diagonal: bool) -> tuple[NDArray[np.intp], int]:
         diagonal: pixels that touch at a corner are connected too.
 
     Returns:
-        H×W labels (0 where the mask is not set) and how many regions there are. Regions are
-        numbered from 1 by their first pixel.
+        H×W labels (0 where the mask is not set) and the number of components, which are numbered
+        from 1 in the order of their first pixels.
     """
     steps = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1)
     rows, starts = np.nonzero(steps == 1)
     ends = np.nonzero(steps == -1)[1]  # one past the last pixel
-    # Places in one line over all rows, with a gap wide enough to keep rows apart.
+    # Positions along all rows in sequence, with a gap wide enough to keep the rows apart.
     stride, reach = mask.shape[1] + 3, int(diagonal)
     above = (rows - 1) * stride
     first = np.searchsorted(rows * stride + ends, above + starts - reach, side="right")
@@ -38,21 +38,21 @@ def label_regions(mask: Mask, diagonal: bool) -> tuple[NDArray[np.intp], int]:
     return labels, len(roots)
 
 
-def fill_holes(mask: Mask, area: int) -> tuple[Mask, bool]:
-    """Fill the holes of less than `area` pixels; also whether there were any."""
-    labels, count = label_regions(~mask, diagonal=True)
+def fill_small_holes(mask: Mask, area: int) -> tuple[Mask, bool]:
+    """Fill the holes of fewer than `area` pixels; also tells whether there were any."""
+    labels, count = label_components(~mask, diagonal=True)
     filled = np.bincount(labels.ravel(), minlength=count + 1) < area
     changed = bool(filled[1:].any())
     filled[0] = True  # the mask itself
     return filled[labels], changed
 
 
-def remove_islands(mask: Mask, area: int) -> tuple[Mask, bool]:
-    """Remove the parts of less than `area` pixels; also whether there were any.
+def remove_small_components(mask: Mask, area: int) -> tuple[Mask, bool]:
+    """Remove the components of fewer than `area` pixels; also tells whether there were any.
 
-    If all are so small the largest stays.
+    If all are that small the largest stays.
     """
-    labels, count = label_regions(mask, diagonal=True)
+    labels, count = label_components(mask, diagonal=True)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     kept = sizes >= area
     changed = not kept.all()
@@ -62,7 +62,10 @@ def remove_islands(mask: Mask, area: int) -> tuple[Mask, bool]:
 
 
 def _join(count: int, lower: NDArray[np.intp], upper: NDArray[np.intp]) -> NDArray[np.intp]:
-    """The smallest index of each of `count` things' group; `lower` and `upper` are joined pairs."""
+    """Union-find: of each of `count` indices the smallest one that it is connected to.
+
+    `lower` and `upper` are the connected pairs.
+    """
     parents = np.arange(count)
     while True:
         one, other = parents[lower], parents[upper]

@@ -1,4 +1,4 @@
-"""Images to one embedding map: windowed stages, each ended by a block that sees everything."""
+"""Images to an embedding: stages of window attention that each end with global attention."""
 
 from functools import partial
 from itertools import product
@@ -12,12 +12,12 @@ from ..layers.mlp import MLP
 from ..layers.norm import LayerNorm2d
 from .config import ImageEncoderConfig
 
-# Bytes of attention bias in memory at once; one head of 64×64 tokens in float32 needs as many.
+# Attention bias in memory at once; one head of 64×64 tokens in float32 takes as much.
 BIAS_BYTES = 64 * 2**20
 
 
 class PatchEmbed(nn.Module):
-    """B×3×H×W → B×h×w×C: one linear projection per patch."""
+    """One linear projection per patch."""
 
     def __init__(self, config: ImageEncoderConfig, ops: Ops) -> None:
         super().__init__()
@@ -25,17 +25,17 @@ class PatchEmbed(nn.Module):
         self.proj = ops.Conv2d(3, config.width, kernel_size=patch, stride=patch)
 
     def forward(self, images: Tensor) -> Tensor:
+        """B×3×H×W → B×h×w×C."""
         return self.proj(images).permute(0, 2, 3, 1)
 
 
 class RelativeAttention(nn.Module):
     """Self-attention over a square map with decomposed relative positions (arXiv:2112.01526).
 
-    What is added to the logit of two tokens is the dot product of the (unscaled) query with
-    one vector for their distance in rows, plus that with one for their distance in columns.
-    This bias is made for some heads and rows of queries at a time, always in the same
-    memory: for all of them it would be as large as the attention matrix, 805 MB for twelve
-    heads over 64×64 tokens.
+    The bias of two tokens is the dot product of the (unscaled) query with a vector for their
+    distance in rows, plus that with a vector for their distance in columns. It is computed for
+    some heads and rows of queries at a time, always in the same memory: all of it would be as
+    large as the attention matrix, 805 MB for twelve heads over 64×64 tokens.
     """
 
     def __init__(self, width: int, heads: int, side: int, ops: Ops) -> None:
@@ -47,42 +47,42 @@ class RelativeAttention(nn.Module):
         self.rel_pos_w = nn.Parameter(torch.empty(2 * side - 1, width // heads))
 
     def forward(self, x: Tensor) -> Tensor:
-        """B×h×w×C → the same; h and w are the side that the tables were made for."""
+        """B×h×w×C → B×h×w×C; h and w are the side that the tables were made for."""
         batch, rows, columns, width = x.shape
         count = rows * columns
         qkv = self.qkv(x).view(batch, count, 3, self.heads, width // self.heads)
-        query, key, value = qkv.permute(2, 0, 3, 1, 4)
+        query, key, value = qkv.permute(2, 0, 3, 1, 4)  # B×heads×hw×C/heads each
         by_row = by_distance(self.rel_pos_h.to(x), rows)
         by_column = by_distance(self.rel_pos_w.to(x), columns)
         mixed = x.new_empty(batch, count, self.heads, width // self.heads)
         size = batch * columns * count  # of the bias of one head and one row of queries
-        some_rows = _clamp(BIAS_BYTES // (size * x.element_size()), rows)
-        some_heads = _clamp(BIAS_BYTES // (size * x.element_size() * some_rows), self.heads)
-        buffer = x.new_empty(some_heads * some_rows * size)
-        for head, row in product(range(0, self.heads, some_heads), range(0, rows, some_rows)):
-            heads = slice(head, head + some_heads)
-            queries = slice(row * columns, (row + some_rows) * columns)
-            part = query[:, heads, queries]
-            bias = position_bias(part, by_row[row : row + some_rows], by_column, buffer)
+        row_chunk = _clamp(BIAS_BYTES // (size * x.element_size()), rows)
+        head_chunk = _clamp(BIAS_BYTES // (size * x.element_size() * row_chunk), self.heads)
+        buffer = x.new_empty(head_chunk * row_chunk * size)
+        for head, row in product(range(0, self.heads, head_chunk), range(0, rows, row_chunk)):
+            heads = slice(head, head + head_chunk)
+            queries = slice(row * columns, (row + row_chunk) * columns)
+            chunk = query[:, heads, queries]
+            bias = position_bias(chunk, by_row[row : row + row_chunk], by_column, buffer)
             mixed[:, queries, heads] = F.scaled_dot_product_attention(
-                part, key[:, heads], value[:, heads], attn_mask=bias
+                chunk, key[:, heads], value[:, heads], attn_mask=bias
             ).transpose(1, 2)
         return self.proj(mixed.view(batch, rows, columns, width))
 
 
 def by_distance(table: Tensor, side: int) -> Tensor:
-    """(2·side−1)×C vectors by distance → side×side×C: entry (i, j) is that of i − j."""
+    """(2·side−1)×C vectors by distance → side×side×C, the vector of i − j at (i, j)."""
     return table.unfold(0, side, 1).flip(2).transpose(1, 2)
 
 
 def position_bias(query: Tensor, by_row: Tensor, by_column: Tensor, buffer: Tensor) -> Tensor:
-    """The bias of attention between some rows of a map and the whole of it.
+    """The attention bias between some rows of a map and the whole map.
 
     Args:
         query: B×heads×(r·w)×C, the r rows' queries.
-        by_row: r×h×C, for each of those rows the vectors of all h rows.
-        by_column: w×w×C, for each column the vectors of all columns.
-        buffer: at least as many numbers as the result has; they are overwritten with it.
+        by_row: r×h×C, the vectors from each of those rows to all h rows.
+        by_column: w×w×C, the vectors from each column to all columns.
+        buffer: memory of at least the result's size, which is overwritten with it.
 
     Returns:
         B×heads×(r·w)×(h·w).
@@ -101,7 +101,7 @@ def _clamp(number: int, most: int) -> int:
 
 
 class Block(nn.Module):
-    """Pre-norm transformer block over B×h×w×C; `window` is None for global attention."""
+    """Pre-norm transformer block over a map; `window` is None for global attention."""
 
     def __init__(self, config: ImageEncoderConfig, window: int | None, ops: Ops) -> None:
         super().__init__()
@@ -113,11 +113,12 @@ class Block(nn.Module):
         self.mlp = MLP(config.width, config.mlp_hidden, False, ops)
 
     def forward(self, x: Tensor) -> Tensor:
+        """B×h×w×C → B×h×w×C."""
         normed = self.norm_attn(x)
         if self.window is None:
             x = x + self.attn(normed)
         else:
-            windows = split_windows(normed, self.window)
+            windows = split_windows(normed, self.window)  # (B·windows)×side×side×C
             x = x + join_windows(self.attn(windows), x.shape[1:3])
         return x + self.mlp(self.norm_mlp(x))
 
@@ -125,7 +126,7 @@ class Block(nn.Module):
 def split_windows(x: Tensor, side: int) -> Tensor:
     """B×h×w×C → (B·windows)×side×side×C.
 
-    What lies beyond the map's right and lower edges is zero, and is attended like the rest.
+    Beyond its right and lower edges the map is padded with zeros, which are attended to as well.
     """
     rows, columns = x.shape[1:3]
     x = F.pad(x, (0, 0, 0, -columns % side, 0, -rows % side))
@@ -134,7 +135,7 @@ def split_windows(x: Tensor, side: int) -> Tensor:
 
 
 def join_windows(windows: Tensor, size: torch.Size) -> Tensor:
-    """The reverse of `split_windows`, for a map of `size` rows and columns."""
+    """The inverse of `split_windows`, for a map of `size` rows and columns: B×h×w×C."""
     rows, columns = size
     side = windows.shape[1]
     down, across = -(-rows // side), -(-columns // side)
@@ -153,13 +154,14 @@ class EncoderStage(nn.Module):
         self.global_attn_block = Block(config, None, ops)
 
     def forward(self, x: Tensor) -> Tensor:
+        """B×h×w×C → B×h×w×C."""
         for block in self.window_attn_blocks:
             x = block(x)
         return self.global_attn_block(x)
 
 
 class ImageEncoder(nn.Module):
-    """Normalised images B×3×side×side → B×width×grid×grid."""
+    """A vision transformer with window attention (arXiv:2203.16527), and a convolutional neck."""
 
     def __init__(self, config: ImageEncoderConfig, width: int, ops: Ops) -> None:
         super().__init__()
@@ -175,7 +177,8 @@ class ImageEncoder(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        x = self.patch_embed(images)
+        """Normalised images B×3×side×side → B×width×grid×grid."""
+        x = self.patch_embed(images)  # B×grid×grid×C
         x = x + self.pos_embed.to(x)
         for stage in self.stages:
             x = stage(x)

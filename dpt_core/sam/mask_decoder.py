@@ -15,7 +15,7 @@ from .config import MaskDecoderConfig, SAMConfig
 
 
 def relu_mlp(widths: Sequence[int], ops: Ops) -> nn.Sequential:
-    """Linear layers through `widths` with ReLU between them."""
+    """Linear layers of these widths, …×first → …×last, with ReLU between them."""
     layers: list[nn.Module] = []
     for before, after in pairwise(widths):
         layers += [ops.Linear(before, after), nn.ReLU()]
@@ -23,9 +23,9 @@ def relu_mlp(widths: Sequence[int], ops: Ops) -> nn.Sequential:
 
 
 class CrossAttention(nn.Module):
-    """Attention of B×N×C tokens to others, within `inner` channels.
+    """Attention of tokens to other tokens, in `inner` channels.
 
-    Queries or keys and values may have a batch of one: they are then the same for all.
+    Queries, or keys and values, may have a batch of one; they are then the same for all.
     """
 
     def __init__(self, width: int, inner: int, heads: int, ops: Ops) -> None:
@@ -37,14 +37,16 @@ class CrossAttention(nn.Module):
         self.out_proj = ops.Linear(inner, width)
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        query = self._split(self.q_proj(query))
-        key, value = self._split(self.k_proj(key)), self._split(self.v_proj(value))
+        """Queries B×N×C, keys and values B×M×C → B×N×C."""
+        query = self._split_heads(self.q_proj(query))  # B×heads×N×inner/heads
+        key, value = self._split_heads(self.k_proj(key)), self._split_heads(self.v_proj(value))
         batch = max(len(query), len(key))
         query, key, value = (x.expand(batch, -1, -1, -1) for x in (query, key, value))
         mixed = F.scaled_dot_product_attention(query, key, value)
-        return self.out_proj(mixed.transpose(1, 2).flatten(2))
+        return self.out_proj(mixed.transpose(1, 2).flatten(2))  # B×N×inner → B×N×C
 
-    def _split(self, x: Tensor) -> Tensor:
+    def _split_heads(self, x: Tensor) -> Tensor:
+        """B×N×inner → B×heads×N×inner/heads."""
         return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
 
 
@@ -66,28 +68,29 @@ class TwoWayBlock(nn.Module):
         self.norm_image_to_token = norm()
 
     def forward(
-        self, tokens: Tensor, image: Tensor, token_places: Tensor, image_places: Tensor
+        self, tokens: Tensor, image: Tensor, token_positions: Tensor, image_positions: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Tokens N×T×C and image 1×hw×C or N×hw×C → both changed.
+        """Tokens N×T×C and image (1 or N)×hw×C → both updated, the image N×hw×C.
 
-        `token_places` are the tokens as they came in, which know where they are.
+        `token_positions` N×T×C are the tokens as they first came in, with their coordinates;
+        `image_positions` is 1×hw×C.
         """
-        if self.is_first:  # its tokens are their own places, and are replaced
+        if self.is_first:  # its tokens are their own positions, and are replaced
             tokens = self.self_attn(tokens, tokens, tokens)
         else:
-            placed = tokens + token_places
-            tokens = tokens + self.self_attn(placed, placed, tokens)
+            query = tokens + token_positions
+            tokens = tokens + self.self_attn(query, query, tokens)
         tokens = self.norm_self(tokens)
-        placed_image = image + image_places
-        attended = self.token_to_image_attn(tokens + token_places, placed_image, image)
+        image_query = image + image_positions
+        attended = self.token_to_image_attn(tokens + token_positions, image_query, image)
         tokens = self.norm_token_to_image(tokens + attended)
         tokens = self.norm_mlp(tokens + self.mlp(tokens))
-        attended = self.image_to_token_attn(placed_image, tokens + token_places, tokens)
+        attended = self.image_to_token_attn(image_query, tokens + token_positions, tokens)
         return tokens, self.norm_image_to_token(image + attended)
 
 
 class TwoWayTransformer(nn.Module):
-    """The decoder's blocks, and a last look of the tokens at the image."""
+    """The decoder's blocks, and a final attention of the tokens to the image."""
 
     def __init__(self, width: int, config: MaskDecoderConfig, ops: Ops) -> None:
         super().__init__()
@@ -97,12 +100,14 @@ class TwoWayTransformer(nn.Module):
         self.final_attn = CrossAttention(width, config.cross_width, config.heads, ops)
         self.norm_final = ops.LayerNorm(width, eps=config.norm_eps)
 
-    def forward(self, places: Tensor, image: Tensor, image_places: Tensor) -> tuple[Tensor, Tensor]:
-        """Tokens N×T×C, image and its places (1 or N)×hw×C → tokens and image, both changed."""
-        tokens = places
+    def forward(
+        self, tokens: Tensor, image: Tensor, image_positions: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Tokens N×T×C, image (1 or N)×hw×C, positions 1×hw×C → tokens N×T×C, image N×hw×C."""
+        token_positions = tokens
         for layer in self.layers:
-            tokens, image = layer(tokens, image, places, image_places)
-        attended = self.final_attn(tokens + places, image + image_places, image)
+            tokens, image = layer(tokens, image, token_positions, image_positions)
+        attended = self.final_attn(tokens + token_positions, image + image_positions, image)
         return self.norm_final(tokens + attended), image
 
 
@@ -118,7 +123,7 @@ class LowResMasks(NamedTuple):
 
 
 class MaskDecoder(nn.Module):
-    """One hypernetwork a mask token makes a 1×1 convolution over the enlarged map."""
+    """Each mask token's hypernetwork makes the weights of a 1×1 convolution over the map."""
 
     def __init__(self, config: SAMConfig, ops: Ops) -> None:
         super().__init__()
@@ -142,24 +147,28 @@ class MaskDecoder(nn.Module):
         self.iou_head = relu_mlp((width, hidden, hidden, decoder.mask_tokens), ops)
 
     def forward(
-        self, embedding: Tensor, places: Tensor, tokens: Tensor, dense: Tensor, multimask: bool
+        self, embedding: Tensor, positions: Tensor, tokens: Tensor, dense: Tensor, multimask: bool
     ) -> LowResMasks:
         """Masks for N prompts on one image.
 
         Args:
             embedding: 1×C×h×w of the image.
-            places: 1×C×h×w, the encoded coordinates of its map.
+            positions: 1×C×h×w, the encoded coordinates of its pixels.
             tokens: N×T×C of points and boxes.
             dense: (1 or N)×C×h×w (or ×1×1), of mask prompts.
-            multimask: all masks but the first, or the first one alone.
+            multimask: all masks but the first, or only the first.
+
+        Returns:
+            Logits N×M×4h×4w and quality N×M.
         """
         own = torch.cat([self.iou_token, self.mask_tokens]).to(tokens)
-        tokens = torch.cat([own.expand(len(tokens), -1, -1), tokens], dim=1)
-        image = (embedding + dense).flatten(2).transpose(1, 2)
-        tokens, image = self.transformer(tokens, image, places.flatten(2).transpose(1, 2))
-        enlarged = self.upscaler(image.transpose(1, 2).unflatten(2, embedding.shape[2:]))
+        tokens = torch.cat([own.expand(len(tokens), -1, -1), tokens], dim=1)  # N×(1+masks+T)×C
+        image = (embedding + dense).flatten(2).transpose(1, 2)  # (1 or N)×hw×C
+        tokens, image = self.transformer(tokens, image, positions.flatten(2).transpose(1, 2))
+        image = image.transpose(1, 2).unflatten(2, embedding.shape[2:])  # N×C×h×w
+        enlarged = self.upscaler(image)  # N×C/8×4h×4w
         wanted = range(1, len(self.hypernetworks)) if multimask else range(1)
         weights = [self.hypernetworks[i](tokens[:, 1 + i]) for i in wanted]
-        logits = torch.stack(weights, dim=1) @ enlarged.flatten(2)
+        logits = torch.stack(weights, dim=1) @ enlarged.flatten(2)  # N×M×(4h·4w)
         iou = self.iou_head(tokens[:, 0])[:, wanted.start : wanted.stop]
         return LowResMasks(logits.unflatten(2, enlarged.shape[2:]), iou)

@@ -1,7 +1,6 @@
 """A loaded Segment Anything model: images and prompts in, masks out."""
 
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,23 +9,23 @@ from torch import Tensor
 
 from ..checkpoint.inspection import Inspection
 from ..images import check_images
-from .automatic import AutomaticMasks, MaskRules, count_batches, find_masks
+from ..progress import Progress
+from .automatic import AutomaticMasks, find_masks
 from .config import SAMConfig
+from .crops import MaskRules, count_batches
 from .mask_decoder import LowResMasks
 from .network import SAM
 from .preprocessing import Size, to_image, to_network
 from .prompt_encoder import Prompts
 from .prompts import make_prompts
 
-Progress = Callable[[int, int], None]
-
 THRESHOLD = 0.0  # logits above this are in the mask
-CHUNK = 16  # prompts decoded at once: about 20 MB each
+PROMPT_CHUNK = 16  # prompts that are decoded at once: about 20 MB each
 
 
 @dataclass(frozen=True, eq=False)
 class SamEmbedding:
-    """What the image encoder makes of B images: all that prompts need.
+    """The image encoder's output for B images, which prompts are decoded with.
 
     ``embedding[i]`` is that of one image, still with B = 1; ``len(embedding)`` is B.
 
@@ -50,10 +49,9 @@ class Masks(NamedTuple):
 
     Attributes:
         masks: N×M×H×W bool at the image's size, on the CPU like all the rest.
-        logits: N×M×H×W float32, the same before the threshold, which is 0.
+        logits: N×M×H×W float32, the same before the threshold of 0.
         iou: N×M float32, the model's own estimate of their quality, about 0 to 1.
-        low_res_logits: N×M×h×w float32; one of them (N×1×h×w) can be the mask of a further
-            prompt.
+        low_res_logits: N×M×h×w float32; one of them (N×1×h×w) can be the mask of another prompt.
     """
 
     masks: Tensor
@@ -87,7 +85,7 @@ class SamModel:
 
     @torch.no_grad()
     def encode_image(self, images: Tensor, progress: Progress | None = None) -> SamEmbedding:
-        """The part of the work that does not depend on prompts, one image at a time.
+        """Encode images, one at a time: the part of the work that does not depend on prompts.
 
         Args:
             images: B×3×H×W float RGB in [0, 1], any size, on any device; never changed.
@@ -120,55 +118,55 @@ class SamModel:
         """Masks for N prompts on one image; a prompt may combine points, a box and a mask.
 
         Args:
-            embedding: of one image; of several choose one by ``embedding[i]``.
+            embedding: of one image; choose one of several with ``embedding[i]``.
             points: N×P×2 pixels (x, y) of the original image, from its upper left corner.
-            labels: N×P: 1 foreground, 0 background, −1 where a prompt has fewer than P points.
+            labels: N×P: 1 foreground, 0 background, −1 padding where a prompt has fewer points.
             boxes: N×4 pixels (x, y, x, y): upper left and lower right corner.
-            mask: N×1×h×w logits, such as one of an earlier result's `low_res_logits`.
-            multimask: three masks a prompt (whole, part and sub-part: for a prompt that may
-                mean several things), or one.
+            mask: N×1×h×w logits, such as one of the `low_res_logits` of an earlier result.
+            multimask: three masks per prompt (whole, part and sub-part, for an ambiguous
+                prompt), or one.
 
         Raises:
-            TypeError, ValueError: a prompt cannot be used: it is outside the image, a box
-                has no area, labels and points do not fit, …
+            TypeError, ValueError: a prompt cannot be used: for example it is outside the image,
+                a box has no area, or there are not as many labels as points.
         """
         if len(embedding) != 1:
             raise ValueError(
-                f"The embedding is of {len(embedding)} images and prompts are for one; choose "
-                "it by embedding[i]."
+                f"The embedding is of {len(embedding)} images, and prompts are for one; choose it "
+                "with embedding[i]."
             )
         side = self.config.encoder.side
         size = embedding.image_size
         prompts = make_prompts(points, labels, boxes, mask, size, side, self.config.low_res)
         decoder, low_side = self.config.decoder, self.config.low_res
         each = decoder.mask_tokens - 1 if multimask else 1
-        low_res = torch.empty(prompts.total, each, low_side, low_side)
-        logits = torch.empty(prompts.total, each, *size)
-        iou = torch.empty(prompts.total, each)
-        for first in range(0, prompts.total, CHUNK):
-            result = self.decode(embedding.features, prompts.part(first, first + CHUNK), multimask)
-            low_res[first : first + CHUNK] = result.logits
-            iou[first : first + CHUNK] = result.iou
-            for number, part in enumerate(result.logits, first):
+        low_res = torch.empty(prompts.num_prompts, each, low_side, low_side)
+        logits = torch.empty(prompts.num_prompts, each, *size)
+        iou = torch.empty(prompts.num_prompts, each)
+        for first in range(0, prompts.num_prompts, PROMPT_CHUNK):
+            chunk = slice(first, first + PROMPT_CHUNK)
+            result = self.decode(embedding.features, prompts.select(chunk), multimask)
+            low_res[chunk], iou[chunk] = result.logits, result.iou
+            for number, masks in enumerate(result.logits, first):
                 # One at a time: the step in between is as large as the network's input.
-                logits[number] = to_image(part.unsqueeze(0), side, size)[0]
+                logits[number] = to_image(masks.unsqueeze(0), side, size)[0]
         return Masks(logits > THRESHOLD, logits, iou, low_res)
 
     @torch.no_grad()
     def generate(
         self, images: Tensor, rules: MaskRules | None = None, progress: Progress | None = None
     ) -> list[AutomaticMasks]:
-        """Masks of everything in each image, found with a grid of points.
+        """Masks of everything in each image, prompted with a grid of points.
 
         Args:
             images: B×3×H×W float RGB in [0, 1].
             rules: how many points, and which masks are kept; None for the official rules.
-            progress: called with (batches of points done, in all) after each batch; an
+            progress: called with (batches of points done, batches in all) after each batch; an
                 exception that it raises ends the work.
 
         Returns:
-            The masks of each image, those of the best quality first (where the image is
-            cut into pieces, those of the smallest pieces first).
+            The masks of each image, the best quality first (with crops, those of the smallest
+            crops first).
 
         Raises:
             TypeError, ValueError: the images cannot be used.
@@ -185,7 +183,7 @@ class SamModel:
         return [find_masks(self, image, rules, done) for image in images]
 
     def decode(self, features: Tensor, prompts: Prompts, multimask: bool) -> LowResMasks:
-        """Masks for prompts in the network's frame, all at once, where the model computes.
+        """Masks for prompts in the network's coordinates, all at once, on the model's device.
 
         Args:
             features: 1×C×h×w of an embedding.

@@ -14,7 +14,7 @@ class SAM(nn.Module):
 
     Args:
         config: the whole definition of the model.
-        ops: namespace of layers, a host that manages the weights hands in its own.
+        ops: namespace of layers; a host that manages the weights passes its own.
     """
 
     def __init__(self, config: SAMConfig, ops: Ops = cpu) -> None:
@@ -25,12 +25,12 @@ class SAM(nn.Module):
         self.mask_decoder = MaskDecoder(config, ops)
 
     def forward(self, images: Tensor, prompts: Prompts, multimask: bool) -> LowResMasks:
-        """One normalised image 1×3×side×side and N prompts → low-resolution masks."""
+        """One normalised image 1×3×side×side and N prompts → N×M×4h×4w masks."""
         return self.decode(self.image_encoder(images), prompts, multimask)
 
     def decode(self, embedding: Tensor, prompts: Prompts, multimask: bool) -> LowResMasks:
-        """The embedding 1×C×h×w of one image and N prompts → low-resolution masks."""
-        tokens, dense = self.prompt_encoder(prompts, embedding)
+        """The embedding 1×C×h×w of one image and N prompts → N×M×4h×4w masks."""
+        tokens, dense = self.prompt_encoder(prompts, embedding)  # N×T×C, N×C×h×w or 1×C×1×1
         encode = self.prompt_encoder.coordinate_encoder.dense
-        places = encode(self.config.encoder.grid, embedding.device).to(embedding)
-        return self.mask_decoder(embedding, places, tokens, dense, multimask)
+        positions = encode(self.config.encoder.grid, embedding.device).to(embedding)  # 1×C×h×w
+        return self.mask_decoder(embedding, positions, tokens, dense, multimask)

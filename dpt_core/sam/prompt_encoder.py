@@ -1,4 +1,4 @@
-"""Points, boxes and masks to what the mask decoder takes: tokens and a map."""
+"""Points, boxes and masks to the input of the mask decoder: tokens and a map."""
 
 import math
 from typing import NamedTuple
@@ -12,27 +12,27 @@ from .config import SAMConfig
 
 
 class CoordinateEncoder(nn.Module):
-    """Random Fourier features of places in the image (arXiv:2006.10739), in float32."""
+    """Random Fourier features of coordinates (arXiv:2006.10739), in float32."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.gaussian_matrix = nn.Parameter(torch.empty(2, width // 2))
 
-    def forward(self, places: Tensor) -> Tensor:
-        """…×2 places (x, y) in [0, 1] → …×width."""
-        places = places.float()
-        phases = (2 * places - 1) @ self.gaussian_matrix.to(places) * (2 * math.pi)
+    def forward(self, coordinates: Tensor) -> Tensor:
+        """Coordinates …×2 (x, y) in [0, 1] → features …×width."""
+        coordinates = coordinates.float()
+        phases = (2 * coordinates - 1) @ self.gaussian_matrix.to(coordinates) * (2 * math.pi)
         return torch.cat([phases.sin(), phases.cos()], dim=-1)
 
     def dense(self, grid: int, device: torch.device) -> Tensor:
-        """Features of the centres of a square map: 1×width×grid×grid."""
+        """Features of the pixel centres of a square map: 1×width×grid×grid."""
         centres = (torch.arange(grid, device=device, dtype=torch.float32) + 0.5) / grid
         rows, columns = torch.meshgrid(centres, centres, indexing="ij")
         return self(torch.stack([columns, rows], dim=-1)).permute(2, 0, 1).unsqueeze(0)
 
 
 class PointEncoder(nn.Module):
-    """A vector for foreground, one for background, and one for a place that is filled up."""
+    """One vector for foreground, one for background, and one for padding."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -41,14 +41,14 @@ class PointEncoder(nn.Module):
         self.not_a_point_embed = nn.Parameter(torch.empty(1, width))
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
-        """N×P×width with labels N×P (1, 0, or −1: not a point) → N×P×width."""
-        labels = labels.unsqueeze(-1)
+        """Features N×P×width and labels N×P (1, 0, or −1: padding) → N×P×width."""
+        labels = labels.unsqueeze(-1)  # N×P×1
         embed = torch.where(labels == 1, self.fg_embed.to(features), self.bg_embed.to(features))
         return torch.where(labels == -1, self.not_a_point_embed.to(features), features + embed)
 
 
 class BoxEncoder(nn.Module):
-    """A vector for the top left corner and one for the bottom right one."""
+    """One vector for the top left corner and one for the bottom right corner."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -56,12 +56,12 @@ class BoxEncoder(nn.Module):
         self.br_embed = nn.Parameter(torch.empty(1, width))
 
     def forward(self, features: Tensor) -> Tensor:
-        """N×2×width → the same."""
+        """Features of two corners, N×2×width → N×2×width."""
         return features + torch.cat([self.tl_embed, self.br_embed]).to(features)
 
 
 class MaskEncoder(nn.Module):
-    """A low-resolution mask to a map like the image embedding, or what stands for none."""
+    """A low-resolution mask to a map like the image embedding, or a vector for no mask."""
 
     def __init__(self, config: SAMConfig, ops: Ops) -> None:
         super().__init__()
@@ -79,18 +79,18 @@ class MaskEncoder(nn.Module):
         )
 
     def forward(self, masks: Tensor | None, embedding: Tensor) -> Tensor:
-        """N×1×4h×4w logits → N×width×h×w; None → 1×width×1×1, which is added everywhere."""
+        """N×1×4h×4w logits → N×width×h×w; None → 1×width×1×1, added at every pixel."""
         if masks is None:
             return self.no_mask_embed.to(embedding)
         return self.downscaler(masks.to(embedding))
 
 
 class Prompts(NamedTuple):
-    """N prompts in the frame of the network's input.
+    """N prompts in pixels of the network's input.
 
     Attributes:
         points: N×P×2 pixels (x, y), or None.
-        labels: N×P: 1 foreground, 0 background, −1 no point; with `points` only.
+        labels: N×P: 1 foreground, 0 background, −1 padding; only with `points`.
         boxes: N×4 pixels (x, y, x, y), or None.
         masks: N×1×4h×4w logits, or None.
     """
@@ -101,21 +101,21 @@ class Prompts(NamedTuple):
     masks: Tensor | None
 
     @property
-    def total(self) -> int:
-        """How many prompts there are."""
-        return next(len(part) for part in self if part is not None)
+    def num_prompts(self) -> int:
+        """N."""
+        return next(len(field) for field in self if field is not None)
 
-    def part(self, first: int, last: int) -> "Prompts":
-        """Those from `first` to before `last`."""
-        return Prompts(*(None if part is None else part[first:last] for part in self))
+    def select(self, chunk: slice) -> "Prompts":
+        """Some of the prompts."""
+        return Prompts(*(None if field is None else field[chunk] for field in self))
 
     def to(self, device: torch.device) -> "Prompts":
         """The same on a device."""
-        return Prompts(*(None if part is None else part.to(device) for part in self))
+        return Prompts(*(None if field is None else field.to(device) for field in self))
 
 
 class PromptEncoder(nn.Module):
-    """Prompts to tokens N×T×width and a map."""
+    """Sparse prompts (points, boxes) to tokens and dense ones (masks) to a map."""
 
     def __init__(self, config: SAMConfig, ops: Ops) -> None:
         super().__init__()
@@ -126,12 +126,22 @@ class PromptEncoder(nn.Module):
         self.mask_encoder = MaskEncoder(config, ops)
 
     def forward(self, prompts: Prompts, embedding: Tensor) -> tuple[Tensor, Tensor]:
-        """Tokens N×T×width of points and boxes, and the map to add to the embedding."""
+        """N prompts → tokens N×T×width, and a map to add to the embedding.
+
+        Args:
+            prompts: in pixels of the network's input.
+            embedding: 1×width×h×w of the image, for its device and dtype.
+
+        Returns:
+            Tokens N×T×width of points and boxes, and N×width×h×w of masks (1×width×1×1 without).
+        """
         tokens = []
         if prompts.points is not None and prompts.labels is not None:
             points, labels = prompts.points, prompts.labels
-            if prompts.boxes is None:  # the decoder was trained with one more token here
-                points = torch.cat([points, points.new_zeros(len(points), 1, 2)], dim=1)
+            if prompts.boxes is None:  # the decoder was trained with a padding token here
+                points = torch.cat(
+                    [points, points.new_zeros(len(points), 1, 2)], dim=1
+                )  # N×(P+1)×2
                 labels = torch.cat([labels, labels.new_full((len(labels), 1), -1)], dim=1)
             tokens.append(self.point_encoder(self._features(points), labels))
         if prompts.boxes is not None:
@@ -141,5 +151,5 @@ class PromptEncoder(nn.Module):
         return torch.cat(tokens, dim=1).to(embedding), self.mask_encoder(prompts.masks, embedding)
 
     def _features(self, pixels: Tensor) -> Tensor:
-        """Features of the pixels' centres."""
+        """Features N×P×width of the centres of pixels N×P×2."""
         return self.coordinate_encoder((pixels + 0.5) / self.side)

@@ -1,4 +1,4 @@
-"""Prompts as users give them, checked, and moved into the frame of the network's input."""
+"""Prompts from users, checked and scaled to the network's input."""
 
 import torch
 from torch import Tensor
@@ -27,7 +27,7 @@ def make_prompts(
         low_res: side of a mask prompt.
 
     Raises:
-        TypeError, ValueError: they cannot be used; the message says which and why.
+        TypeError, ValueError: one cannot be used; the message says which and why.
     """
     _check_shapes(points, labels, boxes, mask, low_res)
     height, width = resized_size(image_size, side)
@@ -102,18 +102,18 @@ def _check_labels(labels: Tensor) -> None:
     if len(wrong):
         raise ValueError(
             f"A label is {wrong[0].item():g}; it must be 1 (foreground), 0 (background) or −1 "
-            "(no point)."
+            "(padding)."
         )
 
 
-def _check_inside(what: str, places: Tensor, counted: Tensor, size: Size) -> None:
-    """Refuse the first place N×P×2 that counts and is outside; the edge belongs to the image."""
+def _check_inside(what: str, pixels: Tensor, counted: Tensor, size: Size) -> None:
+    """Refuse pixels N×P×2 outside the image, whose edge belongs to it; N×P `counted` count."""
     height, width = size
-    inside = (places >= 0) & (places <= torch.tensor([width, height]))
+    inside = (pixels >= 0) & (pixels <= torch.tensor([width, height]))
     outside = counted & ~inside.all(dim=-1)
     if outside.any():
         prompt, number = outside.nonzero()[0].tolist()
-        x, y = places[prompt, number].tolist()
+        x, y = pixels[prompt, number].tolist()
         raise ValueError(
             f"{what} {number} of prompt {prompt} (counted from 0) is at x = {x:g}, y = {y:g}, "
             f"outside the image of {width}×{height} pixels. Move it inside."

@@ -17,9 +17,9 @@ from ..depth.network import DPT
 from ..depth.preprocessing import network_size
 from ..depth.reassemble import SCALES
 from ..depth_map import Depth, disparity, join
-from ..estimate.chunks import Progress
 from ..estimate.model import DepthModel
 from ..layers.positions import PositionEncoding
+from ..progress import Progress
 from .ablation import Ablation, ablate
 from .attention import Source, attention_reader, bias_reader, read_attention
 from .blocks import Point, as_map, block_module, check_head, find_block, list_blocks, to_cpu

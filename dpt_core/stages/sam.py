@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..capture import capture
-from ..estimate.chunks import Progress
+from ..progress import Progress
 from ..sam.model import SamModel
 from ..sam.preprocessing import resized_size
 from .blocks import block_number, to_cpu

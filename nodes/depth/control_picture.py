@@ -4,12 +4,11 @@ import torch
 from torch import Tensor
 
 from ...dpt_core import Depth, DepthModel
-from ...dpt_core.render import Target, control_image
-from ...dpt_core.render.sizes import resize
+from ...dpt_core.render import OutputSize, control_image, resize
 from ..host import running
 
 
-def control_picture(depth: Depth, model: DepthModel, target: Target | None = None) -> Tensor:
+def control_picture(depth: Depth, model: DepthModel, target: OutputSize | None = None) -> Tensor:
     """The picture B×H×W×3 for ControlNets, at the depth's size or a target's.
 
     Each frame is first normalised to the full range and then resized, as preprocessors do. The

@@ -7,9 +7,10 @@ from torch import Tensor
 
 from ...dpt_core import Depth
 from ...dpt_core.depth.preprocessing import network_size
-from ...dpt_core.estimate.chunks import Progress, auto_chunk
-from ...dpt_core.estimate.detail import Detail, infer_detail
-from ...dpt_core.estimate.float16 import infer_float16
+from ...dpt_core.estimate.chunks import auto_chunk
+from ...dpt_core.estimate.detail import DetailSettings, infer_with_detail
+from ...dpt_core.estimate.float16_storage import infer_and_store_float16
+from ...dpt_core.progress import Progress
 from ..host import models, running
 from ..host.memory import depth_working_memory
 from ..images import channels_first, frame_size
@@ -166,12 +167,12 @@ class EstimateDepth(io.ComfyNode):
 
         def run(some: Tensor, progress: Progress | None = None) -> Depth:
             if flip_average:
-                return infer_detail(infer, some, Detail(flip=True), progress=progress)
+                return infer_with_detail(infer, some, DetailSettings(flip=True), progress=progress)
             return infer(some, progress)
 
         with models.on_device(model, memory.for_images(chunk)):
             if raw_precision == "float16":
-                depth = infer_float16(run, images, chunk, progress)
+                depth = infer_and_store_float16(run, images, chunk, progress)
             else:
                 depth = run(images, progress)
         return io.NodeOutput(depth, control_picture(depth, core, target))

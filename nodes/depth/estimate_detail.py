@@ -5,7 +5,7 @@ from torch import Tensor
 
 from ...dpt_core import Depth
 from ...dpt_core.depth.preprocessing import network_size
-from ...dpt_core.estimate.detail import Circular, Detail, infer_detail
+from ...dpt_core.estimate.detail import Circular, DetailSettings, infer_with_detail
 from ..host import models, running
 from ..host.memory import depth_working_memory
 from ..images import channels_first, frame_size, prepare_mask
@@ -143,7 +143,7 @@ class EstimateDetail(io.ComfyNode):
             # A tile spans a smaller angle, but it is matched to the scale of the whole anyway.
             return core.infer(tile, resolution or None, batch_size=1, fov=angle)
 
-        detail = Detail(tiles, overlap, flip_average, CIRCULAR[circular], edge_width)
+        detail = DetailSettings(tiles, overlap, flip_average, CIRCULAR[circular], edge_width)
         with models.on_device(model, memory.for_images(1)):
-            depth = infer_detail(infer, images, detail, prepare_mask(mask, size), progress)
+            depth = infer_with_detail(infer, images, detail, prepare_mask(mask, size), progress)
         return io.NodeOutput(depth, control_picture(depth, core))

@@ -4,7 +4,7 @@ from typing import Any
 
 from comfy_api.latest import io  # pyright: ignore[reportMissingImports]
 
-from ...dpt_core.render import Target, pixel_perfect, to_multiple, to_short_side
+from ...dpt_core.render import OutputSize, pixel_perfect, to_multiple, to_short_side
 from ..dynamic_combo import setting
 
 CHOICES = (
@@ -82,17 +82,17 @@ def size_input(
     )
 
 
-def to_target(choice: dict[str, Any], name: str, size: tuple[int, int]) -> Target | None:
+def to_target(choice: dict[str, Any], name: str, size: tuple[int, int]) -> OutputSize | None:
     """The size that was chosen, for depth of height and width `size`; None leaves it as it is."""
     match choice[name]:
         case "exact":
             exact = (setting(choice, name, "height"), setting(choice, name, "width"))
-            return Target(exact, setting(choice, name, "fit"))
+            return OutputSize(exact, setting(choice, name, "fit"))
         case "multiple":
-            return Target(to_multiple(size, setting(choice, name, "multiple")), "stretch")
+            return OutputSize(to_multiple(size, setting(choice, name, "multiple")), "stretch")
         case "pixel perfect":
             image = (setting(choice, name, "height"), setting(choice, name, "width"))
-            return Target(pixel_perfect(size, image, setting(choice, name, "outer")), "stretch")
+            return OutputSize(pixel_perfect(size, image, setting(choice, name, "outer")), "stretch")
         case "short side":
-            return Target(to_short_side(size, setting(choice, name, "pixels")), "stretch")
+            return OutputSize(to_short_side(size, setting(choice, name, "pixels")), "stretch")
     return None

@@ -8,13 +8,13 @@ from comfy_api.latest import io  # pyright: ignore[reportMissingImports]
 from ...dpt_core import Depth
 from ...dpt_core.render import (
     COLORMAPS,
-    EachImage,
-    Fixed,
+    BatchRange,
+    FixedRange,
+    PerImageRange,
     Range,
-    Rendering,
-    Steady,
-    Style,
-    WholeBatch,
+    RenderSettings,
+    RenderStyle,
+    SteadyRange,
     colorize,
     render,
 )
@@ -24,7 +24,7 @@ from ..images import frame_size
 from .inputs import depth_input, metres_input
 from .picture_size import size_input, to_target
 
-STYLES: dict[str, Style] = {
+STYLES: dict[str, RenderStyle] = {
     "ControlNet: near = white": "near",
     "FLUX.1-Depth: raw": "raw",
     "true depth: far = white": "far",
@@ -158,14 +158,14 @@ class RenderDepth(io.ComfyNode):
     ) -> io.NodeOutput:
         """Render frame by frame into memory that is allocated once."""
         target = to_target(size, "size", frame_size(depth.values))
-        settings = Rendering(
+        settings = RenderSettings(
             style=STYLES[style],
             range=to_range(range),
             near=near or None,
             far=far or None,
             invert=invert,
             gamma=gamma,
-            target=target,
+            output=target,
         )
         settings.check(depth)
         if colormap != "grey" and settings.style in NOT_NORMALISED:
@@ -197,15 +197,15 @@ def to_range(choice: dict[str, Any]) -> Range:
     """The library's range for what the range input says."""
     match choice["range"]:
         case "whole batch":
-            return WholeBatch()
+            return BatchRange()
         case "steady video":
-            return Steady(setting(choice, "range", "window"))
+            return SteadyRange(setting(choice, "range", "window"))
         case "percentiles":
-            scope = WholeBatch if setting(choice, "range", "of") == "whole batch" else EachImage
+            scope = BatchRange if setting(choice, "range", "of") == "whole batch" else PerImageRange
             return scope(setting(choice, "range", "low"), setting(choice, "range", "high"))
         case "fixed":
-            return Fixed(setting(choice, "range", "low"), setting(choice, "range", "high"))
-    return EachImage()
+            return FixedRange(setting(choice, "range", "low"), setting(choice, "range", "high"))
+    return PerImageRange()
 
 
 def _window() -> io.Int.Input:

@@ -9,8 +9,8 @@ from torch import Tensor
 from ...dpt_core import Depth
 from ...dpt_core.depth_map import valid_pixels, z_depth
 from ...dpt_core.geometry.camera import fov_of_focal, intrinsics_of_fov
-from ...dpt_core.geometry.surface import normal_picture, normals, surface
-from ...dpt_core.render import Rendering, render
+from ...dpt_core.geometry.point_map import colorize_normals, normals, unproject
+from ...dpt_core.render import RenderSettings, render
 from ..depth.inputs import metres_input
 from ..dynamic_combo import setting
 from ..host import running
@@ -113,7 +113,7 @@ class DepthToGeometry(io.ComfyNode):
         normal_maps = running.empty_result((count, height, width, 3))
         progress = running.progress(count)
         for number in range(count):
-            seen = surface(z[number], valid_pixels(depth, number), intrinsics[number])
+            seen = unproject(z[number], valid_pixels(depth, number), intrinsics[number])
             z[number], points[number], mask[number] = seen
             normal_maps[number] = normal_map(seen.points, normals)
             progress(number + 1, count)
@@ -129,7 +129,7 @@ class DepthToGeometry(io.ComfyNode):
 
 def normal_map(points: Tensor, convention: str) -> Tensor:
     """Points H×W×3 → the colours of their normals, H×W×3 in [0, 1]."""
-    return normal_picture(normals(points), convention)
+    return colorize_normals(normals(points), convention)
 
 
 def to_intrinsics(camera: dict[str, Any], depth: Depth) -> Tensor:
@@ -166,7 +166,7 @@ def _depth_texture(depth: Depth) -> Tensor:
     grey = torch.empty(depth.values.shape)
     # Marking the valid pixels lets the rest, which may not be finite, render as the farthest.
     valid = torch.stack([valid_pixels(depth, number) for number in range(len(depth.values))])
-    for number, frame in enumerate(render(depth._replace(valid=valid), Rendering())):
+    for number, frame in enumerate(render(depth._replace(valid=valid), RenderSettings())):
         grey[number] = frame.grey
     return grey.unsqueeze(-1).expand(*grey.shape, 3)
 

@@ -4,7 +4,7 @@ from comfy_api.latest import io  # pyright: ignore[reportMissingImports]
 from torch import Tensor
 
 from ...dpt_core import Depth
-from ...dpt_core.geometry.align import remove_plane
+from ...dpt_core.geometry.plane import remove_plane
 from ..depth.inputs import depth_input
 from ..host import running
 from ..images import frame_size, prepare_mask

@@ -14,7 +14,7 @@ from ...dpt_core.depth.heads.bands import GPU_BAND_BYTES
 from ...dpt_core.depth.preprocessing import Size
 from ...dpt_core.layers.relative_bias import CACHE_BYTES
 from ...dpt_core.sam.image_encoder import BIAS_BYTES
-from ...dpt_core.sam.model import CHUNK
+from ...dpt_core.sam.model import PROMPT_CHUNK
 
 # Input pixels along each side of a cell of the finest reassembled map: ×4 of 14-pixel patches.
 # Other patches are larger, so this errs on the safe side.
@@ -86,7 +86,7 @@ def _bias_bytes(config: DPTConfig, network: Size, itemsize: int) -> int:
     return CACHE_BYTES + encoder.heads * (1 + rows * columns) ** 2 * itemsize
 
 
-def sam_working_bytes(config: SAMConfig, itemsize: int, prompts: int = CHUNK) -> int:
+def sam_working_bytes(config: SAMConfig, itemsize: int, prompts: int = PROMPT_CHUNK) -> int:
     """What Segment Anything works in on the device, rounded up.
 
     The larger of the encoder's peak, in a feed-forward layer or in the attention of a global

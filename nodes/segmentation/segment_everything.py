@@ -5,7 +5,7 @@ from collections.abc import Callable
 from comfy_api.latest import io  # pyright: ignore[reportMissingImports]
 from torch import Tensor
 
-from ...dpt_core.sam.automatic import MaskRules
+from ...dpt_core.sam.crops import MaskRules
 from ..host import models, running
 from ..host.memory import sam_working_bytes
 from ..images import channels_first

@@ -140,7 +140,7 @@ def test_depth_that_is_no_number(refuse, depth):
     broken[1, 3, 4] = NAN
     refuse("image 1 .* NaN or infinite", "DPTRenderDepth", depth=depth(broken), **RENDER)
     refuse(
-        "no depth at the point",
+        "no valid depth at the point",
         "DPTAlignDepth",
         depth=depth(broken.flip(0).transpose(1, 2)),
         **ALIGN,
@@ -148,7 +148,7 @@ def test_depth_that_is_no_number(refuse, depth):
     nothing = depth(torch.full((2, *SIZE), NAN))
     refuse("image 0 .* NaN or infinite", "DPTRenderDepth", depth=nothing, **RENDER)
     refuse("no valid depth in it", "DPTDepthToGeometry", depth=nothing, **GEOMETRY)
-    refuse("no depth under it", "DPTAlignDepth", depth=nothing, mask=mask(), **TO_MASK)
+    refuse("no valid depth under the mask", "DPTAlignDepth", depth=nothing, mask=mask(), **TO_MASK)
     refuse("A plane needs three pixels", "DPTRemovePlane", depth=nothing)
 
 

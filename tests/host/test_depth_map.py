@@ -13,8 +13,7 @@ import torch
 from PIL import Image
 
 import dpt_core
-from dpt_core.render import Target, control_image
-from dpt_core.render.sizes import resize
+from dpt_core.render import OutputSize, control_image, resize
 
 CHECKPOINT = "depth_map_tiny.safetensors"
 
@@ -37,7 +36,7 @@ def test_the_picture_is_stretched_and_then_resized(host, tiny, tmp_path, resolut
     (picture,) = host.run("DPTDepthMap", image=photograph(), **inputs).result
     model = dpt_core.load(tmp_path / "models/dpt" / tiny)
     grey = control_image(model.infer(photograph().movedim(-1, 1), 56))
-    expected = torch.stack([resize(one, Target(size, "stretch")) for one in grey])
+    expected = torch.stack([resize(one, OutputSize(size, "stretch")) for one in grey])
     assert picture.shape == (2, *size, 3)
     torch.testing.assert_close(picture[..., 1], expected, rtol=0, atol=1e-4)
 

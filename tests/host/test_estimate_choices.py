@@ -8,10 +8,9 @@ import torch
 from torch import Tensor
 
 import dpt_core
-from dpt_core.estimate.guided_filter import follow_edges
+from dpt_core.estimate.guided_filter import refine_edges
 from dpt_core.geometry.camera import intrinsics_of_fov
-from dpt_core.render import Target, control_image
-from dpt_core.render.sizes import resize
+from dpt_core.render import OutputSize, control_image, resize
 
 PLAIN = {"resolution": 56, "batch_size": 0}
 DETAIL = {"tiles": 1, "flip_average": False, "circular": "off", "resolution": 56, "overlap": 0.25}
@@ -66,7 +65,7 @@ def test_the_picture_has_the_size_that_is_asked_for(estimate, choice, size):
     assert depth.values.shape == (2, 45, 90)
     assert picture.shape == (2, *size, 3)
     grey = control_image(dpt_core.Depth(*depth))
-    expected = torch.stack([resize(one, Target(size, "stretch")) for one in grey])
+    expected = torch.stack([resize(one, OutputSize(size, "stretch")) for one in grey])
     torch.testing.assert_close(picture[..., 0], expected)
 
 
@@ -122,6 +121,6 @@ def test_detail_draws_depth_to_the_images_edges(host, load, tiny):
     inputs = {"model": load(tiny).result[0], "image": photographs(1), **DETAIL}
     soft = host.run("DPTEstimateDetail", **inputs).result[0]
     sharp = host.run("DPTEstimateDetail", **inputs, edge_width=5).result[0]
-    expected = follow_edges(soft.values[0], photographs(1)[0].movedim(-1, 0), 5)
+    expected = refine_edges(soft.values[0], photographs(1)[0].movedim(-1, 0), 5)
     assert not torch.equal(sharp.values, soft.values)
     torch.testing.assert_close(sharp.values[0], expected)

@@ -1,4 +1,4 @@
-"""Estimate Depth with Detail, in this process."""
+"""Estimate Depth with DetailSettings, in this process."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import dpt_core
-from dpt_core.estimate.detail import Detail, infer_detail
+from dpt_core.estimate.detail import DetailSettings, infer_with_detail
 from dpt_core.render import control_image
 
 DEFAULTS = {
@@ -33,10 +33,10 @@ def test_the_node_gives_what_the_library_gives(host, load, tiny, tmp_path):
     depth, picture = host.run("DPTEstimateDetail", model=model, image=image, **inputs).result
 
     library = dpt_core.load(tmp_path / "models/dpt" / tiny)
-    expected = infer_detail(
+    expected = infer_with_detail(
         lambda part: library.infer(part, 56),
         image[..., :3].movedim(-1, 1),
-        Detail(2, 0.25, flip=True, circular="horizontal"),
+        DetailSettings(2, 0.25, flip=True, circular="horizontal"),
         mask,
     )
     scale = expected.values.std()

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 import dpt_core
-from dpt_core.render import Rendering, Steady, colorize, control_image, render
+from dpt_core.render import RenderSettings, SteadyRange, colorize, control_image, render
 
 NODE = "DPTRenderDepth"
 DEFAULTS = {
@@ -162,7 +162,7 @@ def test_a_steady_video_and_a_second_rendering_from_the_cache(server, checkpoint
     assert entry["status"]["status_str"] == "success", entry["status"]
 
     depth = dpt_core.load(checkpoint).infer(images)
-    frames = list(render(depth, Rendering(range=Steady(4))))
+    frames = list(render(depth, RenderSettings(range=SteadyRange(4))))
     for picture, frame in zip(server.pictures(entry, "5"), frames, strict=True):
         grey = picture.reshape(*picture.shape[:2], -1)[..., 0]
         assert np.abs(grey - frame.grey.numpy() * 255).max() < 1.5

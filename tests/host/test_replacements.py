@@ -11,8 +11,7 @@ from PIL import Image
 
 import dpt_core
 from dpt_core.depth.families import FAMILIES
-from dpt_core.render import Target, control_image
-from dpt_core.render.sizes import resize
+from dpt_core.render import OutputSize, control_image, resize
 
 ANYTHING = "depth_anything_v2_vitb_fp32.safetensors"
 MIDAS = "dpt_hybrid-midas-501f0c75.pt"
@@ -66,7 +65,7 @@ def expected(path: Path, size: tuple[int, int], resolution: int | None = None) -
     """H×W, 0 to 255: what the library makes of the photograph."""
     images = torch.from_numpy(np.asarray(photograph()).copy()).movedim(-1, 0).unsqueeze(0) / 255
     grey = control_image(dpt_core.load(path).infer(images, resolution))[0]
-    return resize(grey, Target(size, "stretch")).numpy() * 255
+    return resize(grey, OutputSize(size, "stretch")).numpy() * 255
 
 
 @pytest.fixture

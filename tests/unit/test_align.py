@@ -5,12 +5,12 @@ import torch
 
 from dpt_core import Depth
 from dpt_core.geometry.align import (
-    KnownPoint,
+    MeasuredPoint,
     align_to_mask,
     align_to_points,
     align_to_reference,
-    remove_plane,
 )
+from dpt_core.geometry.plane import remove_plane
 from dpt_core.geometry.scale_shift import fit, fit_robust
 
 HEIGHT, WIDTH = 40, 60
@@ -28,8 +28,8 @@ def relative(metres) -> Depth:
     return Depth(40 / metres - 3, "inverse", checkpoint="some.pth")
 
 
-def points(metres: torch.Tensor, *places: tuple[int, int]) -> list[KnownPoint]:
-    return [KnownPoint(x, y, float(metres[0, y, x])) for x, y in places]
+def points(metres: torch.Tensor, *places: tuple[int, int]) -> list[MeasuredPoint]:
+    return [MeasuredPoint(x, y, float(metres[0, y, x])) for x, y in places]
 
 
 def test_two_points_give_metres(relative, metres):
@@ -86,7 +86,7 @@ def test_only_under_the_mask(relative, metres):
 
 
 def test_what_lies_behind_infinity_is_far_away(relative):
-    aligned = align_to_points(relative, [KnownPoint(0, 0, 1.0), KnownPoint(1, 0, 1.01)])
+    aligned = align_to_points(relative, [MeasuredPoint(0, 0, 1.0), MeasuredPoint(1, 0, 1.01)])
     assert torch.isfinite(aligned.values).all()
     assert (aligned.values > 0).all()
 
@@ -97,7 +97,7 @@ def test_an_invalid_pixel_does_no_harm_to_the_others(relative, metres, wrong):
     values[:, 3, 4], valid[:, 3, 4] = wrong, False
     aligned = align_to_points(
         relative._replace(values=values, valid=valid),
-        [KnownPoint(x, 30, float(metres[0, 30, x])) for x in (2, 30)],
+        [MeasuredPoint(x, 30, float(metres[0, 30, x])) for x in (2, 30)],
     )
     torch.testing.assert_close(aligned.values[valid], metres[valid])
 
@@ -144,7 +144,7 @@ def test_the_plane_under_the_mask():
     assert torch.equal(plane[0], box)
 
 
-NEAR, FAR = KnownPoint(0, 0, 1.0), KnownPoint(1, 0, 5.0)
+NEAR, FAR = MeasuredPoint(0, 0, 1.0), MeasuredPoint(1, 0, 5.0)
 RAMP = Depth(torch.arange(12.0).reshape(1, 3, 4) + 1, "inverse")  # (1, 0) is nearer than (0, 0)
 
 
@@ -152,22 +152,22 @@ RAMP = Depth(torch.arange(12.0).reshape(1, 3, 4) + 1, "inverse")  # (1, 0) is ne
     ("call", "sentence"),
     [
         (lambda: align_to_points(RAMP, []), "no points"),
-        (lambda: align_to_points(RAMP, [NEAR, FAR]), "contradicts the depth"),
+        (lambda: align_to_points(RAMP, [NEAR, FAR]), "contradict the depth"),
         (
-            lambda: align_to_points(RAMP, [KnownPoint(4, 0, 1)]),
-            "outside of the image, which is 4×3",
+            lambda: align_to_points(RAMP, [MeasuredPoint(4, 0, 1)]),
+            "outside the image, which is 4×3",
         ),
-        (lambda: align_to_points(RAMP, [KnownPoint(0, 0, 0)]), "0 metres away"),
+        (lambda: align_to_points(RAMP, [MeasuredPoint(0, 0, 0)]), "0 metres away"),
         (lambda: align_to_points(RAMP, [NEAR, NEAR]), "two values that differ"),
         (lambda: align_to_mask(RAMP, torch.ones(1, 4, 4), 2), "The mask is 1×4×4"),
         (lambda: align_to_mask(RAMP, torch.ones(2, 3, 4), 2), "The mask is 2×3×4"),
-        (lambda: align_to_mask(RAMP, torch.zeros(1, 3, 4), 2), "no depth under it"),
+        (lambda: align_to_mask(RAMP, torch.zeros(1, 3, 4), 2), "no valid depth under the mask"),
         (lambda: align_to_mask(RAMP, torch.ones(1, 3, 4), 0), "0 metres"),
         (
             lambda: align_to_reference(RAMP, Depth(torch.ones(1, 5, 4), "metres")),
             "The reference is 1×5×4",
         ),
-        (lambda: remove_plane(RAMP, torch.zeros(1, 3, 4)), "three pixels with depth; 0"),
+        (lambda: remove_plane(RAMP, torch.zeros(1, 3, 4)), "three pixels with valid depth; 0"),
     ],
 )
 def test_bad_input_gets_a_sentence(call, sentence):

@@ -13,7 +13,8 @@ import torch.nn.functional as F
 
 from dpt_core import Depth
 from dpt_core.depth_map import Kind
-from dpt_core.estimate.detail import Detail, _spans, infer_detail
+from dpt_core.estimate.detail import DetailSettings, infer_with_detail
+from dpt_core.estimate.tiles import tile_spans
 
 HEIGHT, WIDTH, SEES = 192, 256, 48
 
@@ -72,8 +73,8 @@ def sharpness(values: torch.Tensor, image: torch.Tensor) -> float:
 @pytest.mark.parametrize("kind", ["inverse", "metres"])
 def test_tiles_sharpen_edges_and_lower_the_error(kind):
     image = scene()
-    plain = infer_detail(Model(kind), image, Detail())
-    tiled = infer_detail(Model(kind), image, Detail(tiles=3))
+    plain = infer_with_detail(Model(kind), image, DetailSettings())
+    tiled = infer_with_detail(Model(kind), image, DetailSettings(tiles=3))
     assert tiled.kind == kind
     assert tiled.checkpoint == "model.pth"
     near = [d.values[0] if kind == "inverse" else 1 / d.values[0] for d in (plain, tiled)]
@@ -85,7 +86,9 @@ def test_tiles_sharpen_edges_and_lower_the_error(kind):
 def test_tiles_leave_no_seams(overlap):
     y = torch.linspace(0, 1, HEIGHT).unsqueeze(1)
     image = (0.3 + 0.4 * y + 0.2 * torch.linspace(0, 1, WIDTH)).expand(1, 3, HEIGHT, WIDTH)
-    tiled = infer_detail(Model(tilt=0.02), image, Detail(tiles=3, overlap=overlap)).values[0]
+    tiled = infer_with_detail(
+        Model(tilt=0.02), image, DetailSettings(tiles=3, overlap=overlap)
+    ).values[0]
     # Every tile leans in its own way, by up to 0.04; the steps between pixels stay small.
     steps = tiled.diff(dim=1).abs()
     assert steps.max() < 3 * steps.mean()
@@ -93,7 +96,7 @@ def test_tiles_leave_no_seams(overlap):
 
 def test_the_model_sees_tiles_of_one_size():
     model = Model()
-    infer_detail(model, scene(), Detail(tiles=2, overlap=0.25))
+    infer_with_detail(model, scene(), DetailSettings(tiles=2, overlap=0.25))
     assert model.sizes[0] == (HEIGHT, WIDTH)
     assert set(model.sizes[1:]) == {(110, 146)}
     assert len(model.sizes) == 5
@@ -101,7 +104,7 @@ def test_the_model_sees_tiles_of_one_size():
 
 @pytest.mark.parametrize(("side", "tiles", "overlap"), [(100, 2, 0.25), (101, 3, 0.1), (7, 7, 0.5)])
 def test_tiles_cover_the_image(side, tiles, overlap):
-    spans = _spans(side, tiles, overlap)
+    spans = tile_spans(side, tiles, overlap)
     assert spans[0][0] == 0
     assert spans[-1][1] == side
     assert len({end - start for start, end in spans}) == 1
@@ -111,7 +114,7 @@ def test_tiles_cover_the_image(side, tiles, overlap):
 def test_a_tile_that_shows_nothing_keeps_the_whole_images_depth():
     image = torch.zeros(1, 3, HEIGHT, WIDTH)
     image[..., : WIDTH // 3] = torch.linspace(0, 1, WIDTH // 3)
-    depth = infer_detail(Model(), image, Detail(tiles=2, overlap=0.1))
+    depth = infer_with_detail(Model(), image, DetailSettings(tiles=2, overlap=0.1))
     assert torch.isfinite(depth.values).all()
     right = depth.values[0, :, WIDTH * 3 // 4 :]
     assert right.std() < 1e-4
@@ -119,8 +122,8 @@ def test_a_tile_that_shows_nothing_keeps_the_whole_images_depth():
 
 def test_mirroring_evens_out_left_and_right():
     image = scene()
-    plain = infer_detail(Model(tilt=0.1), image, Detail())
-    both = infer_detail(Model(tilt=0.1), image, Detail(flip=True))
+    plain = infer_with_detail(Model(tilt=0.1), image, DetailSettings())
+    both = infer_with_detail(Model(tilt=0.1), image, DetailSettings(flip=True))
     assert error(both, image) < 0.9 * error(plain, image)
 
 
@@ -130,8 +133,8 @@ def test_a_panorama_closes(tiles):
     image = (0.5 + 0.3 * torch.sin(angle)).expand(1, 3, HEIGHT, WIDTH).clone()
 
     def seam(circular) -> float:
-        detail = Detail(circular=circular, tiles=tiles)
-        values = infer_detail(Model(tilt=0.1), image, detail).values[0]
+        detail = DetailSettings(circular=circular, tiles=tiles)
+        values = infer_with_detail(Model(tilt=0.1), image, detail).values[0]
         assert values.shape == (HEIGHT, WIDTH)
         inside = values.diff(dim=1).abs().amax()
         return float((values[:, 0] - values[:, -1]).abs().mean() / inside)
@@ -143,7 +146,7 @@ def test_a_panorama_closes(tiles):
 def test_a_texture_closes_both_ways():
     y = torch.linspace(0, 2 * math.pi, HEIGHT + 1)[:-1].unsqueeze(1)
     image = (0.5 + 0.3 * torch.cos(y)).expand(1, 3, HEIGHT, WIDTH).clone()
-    values = infer_detail(Model(), image, Detail(circular="both")).values[0]
+    values = infer_with_detail(Model(), image, DetailSettings(circular="both")).values[0]
     assert (values[0] - values[-1]).abs().max() < 1.1 * values.diff(dim=0).abs().max()
 
 
@@ -151,12 +154,12 @@ def test_a_thin_painted_line_is_seen_with_its_surroundings():
     mask = torch.zeros(1, HEIGHT, WIDTH)
     mask[:, 80:82, 20:180] = 1
     model = Model()
-    infer_detail(model, scene(), Detail(), region=mask)
+    infer_with_detail(model, scene(), DetailSettings(), region=mask)
     height, width = model.sizes[-1]
     assert 3 * height >= width - 2 * 0.15 * 160
     mask[:, :, :] = 0
     mask[:, :2, :] = 1  # at the border there is less to see
-    infer_detail(model, scene(), Detail(), region=mask)
+    infer_with_detail(model, scene(), DetailSettings(), region=mask)
     assert model.sizes[-1][0] > WIDTH / 7
 
 
@@ -164,8 +167,8 @@ def test_a_painted_region_becomes_sharper_and_the_rest_stays():
     image = scene()
     mask = torch.zeros(1, HEIGHT, WIDTH)
     mask[:, 60:130, 80:170] = 1
-    plain = infer_detail(Model(), image, Detail()).values[0]
-    finer = infer_detail(Model(), image, Detail(), region=mask).values[0]
+    plain = infer_with_detail(Model(), image, DetailSettings()).values[0]
+    finer = infer_with_detail(Model(), image, DetailSettings(), region=mask).values[0]
     inside = (slice(70, 120), slice(90, 160))
     truth = image[0, 0][inside]
 
@@ -181,8 +184,11 @@ def test_every_frame_of_a_batch_and_progress():
     seen = []
     image = scene()
     batch = torch.cat([image, image.flip(-1)])
-    depth = infer_detail(
-        Model(), batch, Detail(tiles=2), progress=lambda done, total: seen.append((done, total))
+    depth = infer_with_detail(
+        Model(),
+        batch,
+        DetailSettings(tiles=2),
+        progress=lambda done, total: seen.append((done, total)),
     )
     assert depth.values.shape == (2, HEIGHT, WIDTH)
     assert seen == [(1, 2), (2, 2)]
@@ -193,17 +199,17 @@ def test_every_frame_of_a_batch_and_progress():
 @pytest.mark.parametrize(
     ("detail", "region", "sentence"),
     [
-        (Detail(tiles=0), None, "tiles is 0"),
-        (Detail(overlap=0.9), None, "overlap is 0.9"),
-        (Detail(circular="vertical"), None, "circular is 'vertical'"),  # pyright: ignore[reportArgumentType]
-        (Detail(), torch.ones(1, 5, 5), "The mask is 1×5×5"),
+        (DetailSettings(tiles=0), None, "tiles is 0"),
+        (DetailSettings(overlap=0.9), None, "overlap is 0.9"),
+        (DetailSettings(circular="vertical"), None, "circular is 'vertical'"),  # pyright: ignore[reportArgumentType]
+        (DetailSettings(), torch.ones(1, 5, 5), "The mask is 1×5×5"),
     ],
 )
 def test_bad_input_gets_a_sentence(detail, region, sentence):
     with pytest.raises(ValueError, match=sentence):
-        infer_detail(Model(), scene(), detail, region)
+        infer_with_detail(Model(), scene(), detail, region)
 
 
 def test_no_images():
     with pytest.raises(ValueError, match="no images"):
-        infer_detail(Model(), torch.zeros(0, 3, 8, 8), Detail())
+        infer_with_detail(Model(), torch.zeros(0, 3, 8, 8), DetailSettings())

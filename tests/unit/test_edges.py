@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from dpt_core import Depth
-from dpt_core.estimate.detail import Detail, infer_detail
-from dpt_core.estimate.guided_filter import follow_edges
+from dpt_core.estimate.detail import DetailSettings, infer_with_detail
+from dpt_core.estimate.guided_filter import refine_edges
 
 HEIGHT, WIDTH, WIDE = 96, 128, 8  # the depth has so many pixels blurred into one
 ROWS, COLUMNS = torch.meshgrid(
@@ -39,41 +39,41 @@ def steepest(values: torch.Tensor) -> float:
 
 def test_a_soft_step_becomes_the_images_sharp_one():
     near = soft(TRUTH)
-    found = follow_edges(near, photograph(), WIDE)
+    found = refine_edges(near, photograph(), WIDE)
     assert error(found) < 0.6 * error(near)
     assert steepest(found) > 4 * steepest(near)
     assert found.min() >= near.min()
     assert found.max() <= near.max()
-    wrong_place = follow_edges(near, photograph().roll(40, 2), WIDE)
+    wrong_place = refine_edges(near, photograph().roll(40, 2), WIDE)
     assert error(wrong_place) < 1.2 * error(near)
 
 
 def test_a_plane_is_left_alone_under_any_texture():
     plane = 1 + 0.01 * COLUMNS + 0.02 * ROWS
     texture = torch.rand(3, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(1))
-    torch.testing.assert_close(follow_edges(plane, texture, WIDE), plane, rtol=1e-6, atol=0)
-    torch.testing.assert_close(follow_edges(plane, photograph(), 3.5), plane, rtol=1e-6, atol=0)
+    torch.testing.assert_close(refine_edges(plane, texture, WIDE), plane, rtol=1e-6, atol=0)
+    torch.testing.assert_close(refine_edges(plane, photograph(), 3.5), plane, rtol=1e-6, atol=0)
 
 
 def test_an_edge_that_the_image_does_not_show_stays_as_it_is():
     near = soft(TRUTH)
-    torch.testing.assert_close(follow_edges(near, torch.full((3, HEIGHT, WIDTH), 0.5), 8), near)
+    torch.testing.assert_close(refine_edges(near, torch.full((3, HEIGHT, WIDTH), 0.5), 8), near)
     stripes = (0.5 + 0.3 * torch.sin(COLUMNS / 3)).expand(3, HEIGHT, WIDTH)
-    assert error(follow_edges(near, stripes, WIDE)) < 1.02 * error(near)
+    assert error(refine_edges(near, stripes, WIDE)) < 1.02 * error(near)
 
 
 def test_the_unit_does_not_matter():
     near = soft(TRUTH)
-    found = follow_edges(near, photograph(), WIDE)
+    found = refine_edges(near, photograph(), WIDE)
     for unit in (1e-5, 1e4):
-        scaled = follow_edges(near * unit + 7 * unit, photograph(), WIDE)
+        scaled = refine_edges(near * unit + 7 * unit, photograph(), WIDE)
         torch.testing.assert_close(scaled / unit - 7, found, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (40, 1), (5, 3)])
 def test_any_size(size):
     values = torch.rand(size)
-    found = follow_edges(values, torch.rand(3, *size), 4)
+    found = refine_edges(values, torch.rand(3, *size), 4)
     assert found.shape == size
     assert torch.isfinite(found).all()
 
@@ -85,11 +85,13 @@ def test_detail_offers_it_for_every_kind_and_leaves_it_off():
         raw = Depth((near if kind == "inverse" else 1 / near).unsqueeze(0), kind)
 
         def found(width: int, raw: Depth = raw) -> torch.Tensor:
-            values = infer_detail(lambda _: raw, image, Detail(edge_width=width)).values[0]
+            values = infer_with_detail(
+                lambda _: raw, image, DetailSettings(edge_width=width)
+            ).values[0]
             return values if raw.kind == "inverse" else 1 / values
 
         torch.testing.assert_close(found(0), near)
-        torch.testing.assert_close(found(WIDE), follow_edges(near, image[0], WIDE))
+        torch.testing.assert_close(found(WIDE), refine_edges(near, image[0], WIDE))
 
 
 def test_a_panorama_stays_closed():
@@ -99,13 +101,15 @@ def test_a_panorama_stays_closed():
     def infer(part: torch.Tensor) -> Depth:
         return Depth(F.avg_pool2d(part, 9, 1, 4, count_include_pad=False)[:, 0], "inverse")
 
-    values = infer_detail(infer, image, Detail(circular="horizontal", edge_width=6)).values[0]
+    values = infer_with_detail(
+        infer, image, DetailSettings(circular="horizontal", edge_width=6)
+    ).values[0]
     inside = values.diff(dim=1).abs().amax()
     assert (values[:, 0] - values[:, -1]).abs().max() < 1.2 * inside
 
 
 def test_a_width_that_cannot_be_is_refused():
     with pytest.raises(ValueError, match=r"0\.5 pixels; it must be at least 1"):
-        follow_edges(TRUTH, photograph(), 0.5)
+        refine_edges(TRUTH, photograph(), 0.5)
     with pytest.raises(ValueError, match="edge_width is -1"):
-        Detail(edge_width=-1).check()
+        DetailSettings(edge_width=-1).check()

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from dpt_core import Depth
 from dpt_core.depth_map import valid_pixels, z_depth
 from dpt_core.geometry.camera import fov_of_focal, intrinsics_of_fov, rays
-from dpt_core.geometry.surface import normal_picture, normals, surface
+from dpt_core.geometry.point_map import colorize_normals, normals, unproject
 
 HEIGHT, WIDTH = 30, 40
 CAMERA = intrinsics_of_fov(60, WIDTH, HEIGHT)
@@ -41,7 +41,7 @@ def test_the_edge_of_the_image_is_half_the_field_of_view_away():
 def test_points_of_a_plane_lie_in_it():
     normal = torch.tensor([0.2, -0.4, -0.9])
     z = plane((0.2, -0.4, -0.9), -3.0)
-    points = surface(z, everywhere(z), CAMERA).points
+    points = unproject(z, everywhere(z), CAMERA).points
     torch.testing.assert_close(points[..., 2], z)
     torch.testing.assert_close(points @ normal, torch.full((HEIGHT, WIDTH), -3.0))
 
@@ -51,7 +51,7 @@ def test_normals_of_a_plane(direction):
     expected = F.normalize(torch.tensor(direction), dim=0)
     z = plane(direction, -2.0)
     valid = (z > 0) & (z < 30)
-    shown = normals(surface(z, valid, CAMERA).points)
+    shown = normals(unproject(z, valid, CAMERA).points)
     inner = valid.clone()
     inner[1:] &= valid[:-1]
     inner[:-1] &= valid[1:]
@@ -63,7 +63,7 @@ def test_normals_of_a_plane(direction):
 def test_the_edge_of_an_object_is_no_bevel():
     z = torch.full((HEIGHT, WIDTH), 8.0)
     z[8:20, 10:25] = 2.0
-    shown = normals(surface(z, everywhere(z), CAMERA).points)
+    shown = normals(unproject(z, everywhere(z), CAMERA).points)
     torch.testing.assert_close(shown, torch.tensor([0.0, 0.0, -1.0]).expand_as(shown))
 
 
@@ -77,9 +77,9 @@ def test_colours_of_normals():
         "directx": [[0, 0.5, 0.5], [0.5, 0, 0.5], facing, facing],
     }
     for convention, colours in expected.items():
-        assert normal_picture(directions, convention).tolist() == colours
+        assert colorize_normals(directions, convention).tolist() == colours
     with pytest.raises(ValueError, match="no convention 'blender'"):
-        normal_picture(directions, "blender")
+        colorize_normals(directions, "blender")
 
 
 def test_relative_depth_becomes_distance_between_near_and_far():
@@ -116,7 +116,7 @@ def test_sky_and_zero_metres_are_not_valid():
 def test_what_is_not_valid_is_infinitely_far():
     z = torch.full((2, 2), 3.0)
     valid = torch.tensor([[True, False], [True, True]])
-    seen = surface(z, valid, CAMERA)
+    seen = unproject(z, valid, CAMERA)
     assert torch.isinf(seen.points[0, 1]).all()
     assert torch.isfinite(seen.points[valid]).all()
 

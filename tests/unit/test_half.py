@@ -5,9 +5,10 @@ import torch
 
 from dpt_core import Depth, depth_mask, layer_prompts
 from dpt_core.depth_map import disparity, z_depth
-from dpt_core.estimate.float16 import infer_float16
-from dpt_core.geometry.align import KnownPoint, align_to_points, align_to_reference, remove_plane
-from dpt_core.render import Rendering, Steady, WholeBatch, render
+from dpt_core.estimate.float16_storage import infer_and_store_float16
+from dpt_core.geometry.align import MeasuredPoint, align_to_points, align_to_reference
+from dpt_core.geometry.plane import remove_plane
+from dpt_core.render import BatchRange, RenderSettings, SteadyRange, render
 
 LEAST = 2**-11  # half the distance between neighbouring float16 numbers, as a share of them
 
@@ -41,7 +42,9 @@ def in_parts(values: torch.Tensor):
 def test_depth_is_kept_in_half_the_memory_chunk_by_chunk():
     infer, chunks = in_parts(frames())
     seen = []
-    depth = infer_float16(infer, torch.zeros(5, 3, 64, 64), 2, lambda *now: seen.append(now))
+    depth = infer_and_store_float16(
+        infer, torch.zeros(5, 3, 64, 64), 2, lambda *now: seen.append(now)
+    )
     assert chunks == [2, 2, 1]
     assert seen == [(2, 5), (4, 5), (5, 5)]
     assert depth.values.nbytes == frames().nbytes // 2
@@ -55,13 +58,13 @@ def test_depth_is_kept_in_half_the_memory_chunk_by_chunk():
 
 
 @pytest.mark.parametrize("kind", ["inverse", "metres", "depth"])
-@pytest.mark.parametrize("span", [WholeBatch(), Steady(2)])
+@pytest.mark.parametrize("span", [BatchRange(), SteadyRange(2)])
 def test_pictures_differ_by_less_than_a_fifth_of_an_8_bit_step(kind, span):
     values = frames() if kind == "inverse" else 80 / frames()
     depth = Depth(values, kind)
     for one, other in zip(
-        render(depth, Rendering(range=span)),
-        render(half(depth), Rendering(range=span)),
+        render(depth, RenderSettings(range=span)),
+        render(half(depth), RenderSettings(range=span)),
         strict=True,
     ):
         assert other.grey.dtype == torch.float32
@@ -72,7 +75,7 @@ def test_every_consumer_takes_it_and_gives_float32():
     depth = Depth(frames(), "inverse")
     kept = half(depth)
     assert disparity(kept).dtype == torch.float32
-    points = [KnownPoint(3, 60, 1.0), KnownPoint(3, 5, 9.0)]
+    points = [MeasuredPoint(3, 60, 1.0), MeasuredPoint(3, 5, 9.0)]
     for run in (
         lambda d: align_to_points(d, points).values,
         lambda d: align_to_reference(d, Depth(160 / frames(), "metres")).values,
@@ -93,8 +96,8 @@ def test_every_consumer_takes_it_and_gives_float32():
 def test_what_float16_cannot_hold_is_refused():
     infer, _ = in_parts(frames() * 1000)
     with pytest.raises(ValueError, match=r"images 2 to 3 .*goes up to 161600.* float32"):
-        infer_float16(
+        infer_and_store_float16(
             in_parts(torch.cat([frames(2), frames(3) * 1000]))[0], torch.zeros(5, 3, 1, 1), 2
         )
     with pytest.raises(ValueError, match="no images"):
-        infer_float16(infer, torch.zeros(0, 3, 64, 64))
+        infer_and_store_float16(infer, torch.zeros(0, 3, 64, 64))

@@ -7,12 +7,12 @@ import torch
 
 from dpt_core import Depth
 from dpt_core.render import (
-    EachImage,
-    Fixed,
-    Rendering,
-    Steady,
-    Target,
-    WholeBatch,
+    BatchRange,
+    FixedRange,
+    OutputSize,
+    PerImageRange,
+    RenderSettings,
+    SteadyRange,
     control_image,
     pixel_perfect,
     render,
@@ -21,7 +21,7 @@ from dpt_core.render import (
 
 
 def grey(depth: Depth, **settings) -> torch.Tensor:
-    return torch.stack([frame.grey for frame in render(depth, Rendering(**settings))])
+    return torch.stack([frame.grey for frame in render(depth, RenderSettings(**settings))])
 
 
 @pytest.fixture
@@ -53,22 +53,22 @@ def test_4096_levels_survive():
 
 
 def test_whole_batch_keeps_frames_in_proportion(inverse):
-    picture = grey(inverse, range=WholeBatch())
+    picture = grey(inverse, range=BatchRange())
     low, high = inverse.values.amin(), inverse.values.amax()
     torch.testing.assert_close(picture, (inverse.values - low) / (high - low))
 
 
 def test_percentiles_cut_the_ends_off(inverse):
-    for span in (EachImage(10, 90), WholeBatch(10, 90)):
+    for span in (PerImageRange(10, 90), BatchRange(10, 90)):
         picture = grey(inverse, range=span)
         assert 0.08 < (picture == 0).float().mean() < 0.12
         assert 0.08 < (picture == 1).float().mean() < 0.12
 
 
 def test_a_fixed_range_is_in_raw_units(inverse, metres):
-    picture = grey(inverse, range=Fixed(10, 60))
+    picture = grey(inverse, range=FixedRange(10, 60))
     torch.testing.assert_close(picture, ((inverse.values - 10) / 50).clamp(0, 1))
-    picture = grey(metres, range=Fixed(2, 4))
+    picture = grey(metres, range=FixedRange(2, 4))
     expected = (1 / metres.values - 1 / 4) / (1 / 2 - 1 / 4)
     torch.testing.assert_close(picture, expected.clamp(0, 1))
 
@@ -78,7 +78,7 @@ def test_true_depth_is_linear_in_metres(metres):
         grey(metres, style="far"), (metres.values - 1) / 4, atol=1e-6, rtol=0
     )
     torch.testing.assert_close(
-        grey(metres, style="far", range=Fixed(2, 4)),
+        grey(metres, style="far", range=FixedRange(2, 4)),
         ((metres.values - 2) / 2).clamp(0, 1),
         atol=1e-6,
         rtol=0,
@@ -109,18 +109,18 @@ def test_invert_and_gamma(inverse):
 
 def test_a_strip_can_be_cropped_to_any_shape():
     strip = Depth(torch.rand(1, 1000, 2), "inverse")
-    assert grey(strip, target=Target((64, 1024), "crop")).shape == (1, 64, 1024)
+    assert grey(strip, output=OutputSize((64, 1024), "crop")).shape == (1, 64, 1024)
 
 
 def test_the_size_is_exact(inverse):
     for fit in ("crop", "stretch"):
-        assert grey(inverse, target=Target((16, 16), fit)).shape == (3, 16, 16)
+        assert grey(inverse, output=OutputSize((16, 16), fit)).shape == (3, 16, 16)
     ramp = Depth(torch.arange(40.0).expand(1, 20, 40), "inverse")
     # The middle half of the ramp, 10 … 29, stretched to the full range once it is cut out.
-    cropped = grey(ramp, target=Target((10, 10), "crop"), range=Fixed(0, 39))
+    cropped = grey(ramp, output=OutputSize((10, 10), "crop"), range=FixedRange(0, 39))
     assert cropped[0, 0, 0] * 39 == pytest.approx(10.5, abs=0.3)
     assert cropped[0, 0, -1] * 39 == pytest.approx(28.5, abs=0.3)
-    assert grey(ramp, target=Target((7, 9))).amax() == 1
+    assert grey(ramp, output=OutputSize((7, 9))).amax() == 1
 
 
 def test_sizes():
@@ -130,12 +130,12 @@ def test_sizes():
     assert to_multiple((10, 100), 64) == (64, 128)
 
 
-@pytest.mark.parametrize("target", [None, Target((6, 10)), Target((24, 40))])
-def test_what_is_not_valid_counts_as_farthest(inverse, target):
+@pytest.mark.parametrize("output", [None, OutputSize((6, 10)), OutputSize((24, 40))])
+def test_what_is_not_valid_counts_as_farthest(inverse, output):
     valid = torch.ones_like(inverse.values, dtype=torch.bool)
     valid[:, :, :8] = False
     values = torch.where(valid, inverse.values, torch.nan)
-    frames = list(render(Depth(values, "inverse", valid=valid), Rendering(target=target)))
+    frames = list(render(Depth(values, "inverse", valid=valid), RenderSettings(output=output)))
     for frame in frames:
         assert frame.valid is not None
         assert frame.valid.float().mean() == pytest.approx(0.6)
@@ -160,8 +160,8 @@ def test_half_precision_depth_is_rendered_in_float(inverse):
 
 def test_the_depth_is_not_changed(inverse):
     before = inverse.values.clone()
-    for span in (EachImage(), WholeBatch(5, 95), Steady()):
-        grey(inverse, range=span, invert=True, gamma=2.0, target=Target((6, 6)))
+    for span in (PerImageRange(), BatchRange(5, 95), SteadyRange()):
+        grey(inverse, range=span, invert=True, gamma=2.0, output=OutputSize((6, 6)))
     assert torch.equal(inverse.values, before)
 
 
@@ -171,7 +171,7 @@ def test_one_flat_frame_of_many_is_black(inverse):
 
 
 @pytest.mark.parametrize("calls", [2, 4])  # while looking through, while rendering
-@pytest.mark.parametrize("span", [EachImage(), WholeBatch(), WholeBatch(1, 99), Steady()])
+@pytest.mark.parametrize("span", [PerImageRange(), BatchRange(), BatchRange(1, 99), SteadyRange()])
 def test_progress_can_end_the_work(inverse, span, calls):
     seen = []
 
@@ -181,7 +181,7 @@ def test_progress_can_end_the_work(inverse, span, calls):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(render(inverse, Rendering(range=span), progress=stop))
+        list(render(inverse, RenderSettings(range=span), progress=stop))
     assert seen == [(0, 3), (0, 3), (0, 3), (1, 3)][:calls]
 
 
@@ -194,8 +194,8 @@ METRES = Depth(1 + torch.rand(1, 4, 4), "metres")
     ("depth", "settings", "sentence"),
     [
         (FLAT, {}, "the same everywhere"),
-        (FLAT, {"range": WholeBatch()}, "the same everywhere"),
-        (FLAT, {"range": Steady()}, "the same everywhere"),
+        (FLAT, {"range": BatchRange()}, "the same everywhere"),
+        (FLAT, {"range": SteadyRange()}, "the same everywhere"),
         (Depth(torch.full((1, 3, 3), torch.nan), "inverse"), {}, "image 0 .* NaN"),
         (Depth(torch.ones(0, 3, 3), "inverse"), {}, "0×3×3 .*at least one frame"),
         (RAMP, {"style": "metres", "near": 5, "far": 2}, "near is 5 and far is 2"),
@@ -206,9 +206,9 @@ METRES = Depth(1 + torch.rand(1, 4, 4), "metres")
         (RAMP, {"style": "raw", "invert": True}, "invert and gamma"),
         (RAMP, {"gamma": 0}, "gamma is 0"),
         (RAMP, {"gamma": math.nan}, "gamma is nan"),
-        (RAMP, {"range": Fixed(3, 3)}, "from 3 to 3"),
-        (METRES, {"range": Fixed(0, 3)}, "near is 0 and far is 3"),
-        (RAMP, {"range": EachImage(60, 40)}, "percentiles are 60 and 40"),
+        (RAMP, {"range": FixedRange(3, 3)}, "from 3 to 3"),
+        (METRES, {"range": FixedRange(0, 3)}, "near is 0 and far is 3"),
+        (RAMP, {"range": PerImageRange(60, 40)}, "percentiles are 60 and 40"),
     ],
 )
 def test_bad_input_gets_a_sentence(depth, settings, sentence):

@@ -11,9 +11,14 @@ from torch import Tensor
 
 import dpt_core
 from dpt_core import MaskRules, SamModel
-from dpt_core.sam.automatic import crop_boxes, point_grid, stability_scores
-from dpt_core.sam.boxes import mask_boxes, non_maximum_suppression, touches_crop
-from dpt_core.sam.connected_components import fill_holes, label_regions, remove_islands
+from dpt_core.sam.automatic import stability_scores
+from dpt_core.sam.boxes import masks_to_boxes, near_crop_edge, non_maximum_suppression
+from dpt_core.sam.connected_components import (
+    fill_small_holes,
+    label_components,
+    remove_small_components,
+)
+from dpt_core.sam.crops import crop_boxes, point_grid
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +60,7 @@ def test_regions_are_those_of_a_flood_fill(diagonal: bool) -> None:
     for share in (0.1, 0.4, 0.6, 0.9):
         for shape in ((1, 30), (30, 1), (17, 23)):
             mask = generator.random(shape) < share
-            labels, count = label_regions(mask, diagonal)
+            labels, count = label_components(mask, diagonal)
             expected = flood(mask, SIDES + CORNERS * diagonal)
             assert count == len(expected)
             for number, region in enumerate(expected, start=1):
@@ -69,7 +74,7 @@ def test_regions_follow_spirals() -> None:
         spiral[ring, ring : 31 - ring] = spiral[ring : 31 - ring, 30 - ring] = True
         spiral[30 - ring, ring : 31 - ring] = spiral[ring + 2 : 31 - ring, ring] = True
         spiral[ring + 2, ring + 1] = True  # into the next ring
-    assert label_regions(spiral, diagonal=False)[1] == 1
+    assert label_components(spiral, diagonal=False)[1] == 1
 
 
 def test_small_holes_are_filled_and_small_parts_removed() -> None:
@@ -77,29 +82,29 @@ def test_small_holes_are_filled_and_small_parts_removed() -> None:
     mask[2:12, 2:12] = True
     mask[4, 4] = mask[7:10, 7:10] = False  # a hole of 1 and one of 9
     mask[15, 15:17] = True  # a part of 2
-    filled, changed = fill_holes(mask, 5)
+    filled, changed = fill_small_holes(mask, 5)
     assert changed
     assert filled[4, 4]
     assert not filled[8, 8]
-    cleaned, changed = remove_islands(filled, 5)
+    cleaned, changed = remove_small_components(filled, 5)
     assert changed
     assert not cleaned[15, 15]
     assert cleaned.sum() == 91
-    assert not fill_holes(cleaned, 5)[1]
-    assert not remove_islands(cleaned, 5)[1]
-    largest, _ = remove_islands(mask, 1000)
+    assert not fill_small_holes(cleaned, 5)[1]
+    assert not remove_small_components(cleaned, 5)[1]
+    largest, _ = remove_small_components(mask, 1000)
     assert largest[2, 2]
     assert not largest[15, 15]
     empty = np.zeros((3, 3), dtype=bool)
-    assert not remove_islands(empty, 5)[0].any()
+    assert not remove_small_components(empty, 5)[0].any()
 
 
 def test_boxes_of_masks() -> None:
     masks = torch.zeros(3, 10, 12, dtype=torch.bool)
     masks[0, 2:5, 3:9] = True
     masks[1, 9, 11] = masks[1, 0, 4] = True
-    assert mask_boxes(masks).tolist() == [[3, 2, 8, 4], [4, 0, 11, 9], [0, 0, 0, 0]]
-    assert mask_boxes(masks[:0]).shape == (0, 4)
+    assert masks_to_boxes(masks).tolist() == [[3, 2, 8, 4], [4, 0, 11, 9], [0, 0, 0, 0]]
+    assert masks_to_boxes(masks[:0]).shape == (0, 4)
 
 
 def test_suppression_keeps_the_best_of_those_that_overlap() -> None:
@@ -141,7 +146,7 @@ def test_pieces_cover_the_image_and_overlap() -> None:
 def test_what_a_piece_cuts_off_is_told() -> None:
     crop, size = (50, 0, 150, 100), (200, 300)
     boxes = torch.tensor([[30, 30, 60, 60], [5, 30, 60, 60], [30, 2, 60, 60], [30, 30, 60, 95]])
-    assert touches_crop(boxes, crop, size).tolist() == [False, True, False, True]
+    assert near_crop_edge(boxes, crop, size).tolist() == [False, True, False, True]
 
 
 def test_points_are_in_the_middle_of_equal_squares() -> None:

@@ -78,7 +78,7 @@ def test_several_prompts_at_once_are_each_alone(
     points = torch.tensor([[[48.0, 30.0]], [[94.0, 25.0]], [[60.0, 80.0]]])
     labels = torch.tensor([[1], [1], [0]])
     together = model.predict(embedding, points, labels)
-    monkeypatch.setattr(sam_model, "CHUNK", 2)
+    monkeypatch.setattr(sam_model, "PROMPT_CHUNK", 2)
     in_chunks = model.predict(embedding, points, labels)
     for i in range(3):
         alone = model.predict(embedding, points[i : i + 1], labels[i : i + 1])
@@ -131,7 +131,7 @@ def test_an_embedding_holds_its_images_apart(model: SamModel, images: Tensor) ->
     assert len(embedding) == 2
     assert embedding.image_size == (HEIGHT, WIDTH)
     assert torch.equal(embedding[1].features, model.encode_image(images.flip(3)).features)
-    with pytest.raises(ValueError, match=r"of 2 images and prompts are for one"):
+    with pytest.raises(ValueError, match=r"of 2 images, and prompts are for one"):
         model.predict(embedding, SQUARE, ONE)
 
 

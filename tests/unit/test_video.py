@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from dpt_core import Depth
-from dpt_core.render import EachImage, Rendering, Steady, WholeBatch, render
-from dpt_core.render.video import _envelope, align_frames, sample, steady_limits
+from dpt_core.render import BatchRange, PerImageRange, RenderSettings, SteadyRange, render
+from dpt_core.render.video import _envelope, align_frames, sample_pixels, steady_limits
 
 HEIGHT, WIDTH, FRAMES = 60, 96, 36
 
@@ -64,7 +64,7 @@ def as_a_model_sees_it(disparity: Tensor, noise: float = 0.01) -> Tensor:
 
 
 def pictures(values: Tensor, span) -> Tensor:
-    settings = Rendering(range=span)
+    settings = RenderSettings(range=span)
     return torch.stack([frame.grey for frame in render(Depth(values, "inverse"), settings)])
 
 
@@ -77,10 +77,10 @@ def flicker(grey: Tensor, static: Tensor) -> float:
 def test_static_points_hold_still():
     clip = ray_trace()
     values = as_a_model_sees_it(clip.disparity)
-    each = flicker(pictures(values, EachImage()), clip.static)
-    batch = flicker(pictures(values, WholeBatch()), clip.static)
-    assert flicker(pictures(values, Steady(window=12)), clip.static) < each / 30
-    steady = flicker(pictures(values, Steady(window=24)), clip.static)
+    each = flicker(pictures(values, PerImageRange()), clip.static)
+    batch = flicker(pictures(values, BatchRange()), clip.static)
+    assert flicker(pictures(values, SteadyRange(window=12)), clip.static) < each / 30
+    steady = flicker(pictures(values, SteadyRange(window=24)), clip.static)
     assert steady < each / 500
     assert steady < batch / 50
 
@@ -89,9 +89,9 @@ def test_a_camera_that_moves_forward_brightens_smoothly():
     values = as_a_model_sees_it(ray_trace(forward=0.05).disparity)
     steps = {
         span: (pictures(values, span).mean(dim=(1, 2)).diff()[:9] ** 2).mean()  # before the post
-        for span in (EachImage(), Steady())
+        for span in (PerImageRange(), SteadyRange())
     }
-    assert steps[Steady()] < steps[EachImage()] / 5
+    assert steps[SteadyRange()] < steps[PerImageRange()] / 5
 
 
 def test_a_scene_cut_starts_anew():
@@ -101,10 +101,10 @@ def test_a_scene_cut_starts_anew():
     )
     room = torch.maximum(torch.maximum(y.abs() / 1.4, x.abs() / 2), torch.tensor(0.2))
     clip = torch.cat([street, 5 + room.expand(5, -1, -1)])
-    lines, shots = align_frames([sample(frame) for frame in as_a_model_sees_it(clip)])
+    aligned, shots = align_frames([sample_pixels(frame) for frame in as_a_model_sees_it(clip)])
     assert shots == [(0, 6), (6, 11)]
-    assert lines[6] == (1.0, 0.0)
-    grey = pictures(as_a_model_sees_it(clip), Steady())
+    assert aligned[6] == (1.0, 0.0)
+    grey = pictures(as_a_model_sees_it(clip), SteadyRange())
     for shot in (grey[:6], grey[6:]):  # each shot uses the whole range
         assert shot.amin() == pytest.approx(0, abs=1e-6)
         assert shot.amax() == pytest.approx(1)
@@ -113,24 +113,24 @@ def test_a_scene_cut_starts_anew():
 def test_a_frame_of_one_value_is_a_cut_not_an_error():
     clip = ray_trace().disparity[:4].clone()
     clip[2] = 0.5
-    _, shots = align_frames([sample(frame) for frame in clip])
+    _, shots = align_frames([sample_pixels(frame) for frame in clip])
     assert shots == [(0, 2), (2, 3), (3, 4)]
-    assert pictures(clip, Steady())[2].amax() == 0
+    assert pictures(clip, SteadyRange())[2].amax() == 0
 
 
 def test_a_sky_of_one_value_does_not_decide_the_scale():
     frame = torch.zeros(40, 50)  # 60 % sky
     frame[24:] = torch.linspace(1, 9, 16).unsqueeze(1)
-    lines, shots = align_frames([sample(frame), sample(frame * 1.25 + 3)])
+    aligned, shots = align_frames([sample_pixels(frame), sample_pixels(frame * 1.25 + 3)])
     assert shots == [(0, 2)]
-    assert lines[1] == pytest.approx((0.8, -2.4), abs=1e-4)
+    assert aligned[1] == pytest.approx((0.8, -2.4), abs=1e-4)
 
 
 def test_invalid_pixels_take_no_part():
     clip = as_a_model_sees_it(ray_trace().disparity)
     valid = torch.ones_like(clip, dtype=torch.bool)
     valid[:, :, :20] = False
-    settings = Rendering(range=Steady())
+    settings = RenderSettings(range=SteadyRange())
     nan, far_off = (
         [
             frame.grey

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import dpt_core
-from dpt_core.sam.automatic import MaskRules
+from dpt_core.sam.crops import MaskRules
 
 
 def test_everything_is_what_the_library_finds(sam_file, discs, everything):

@@ -121,7 +121,7 @@ class TestVideos:
         assert run_depth(clip, checkpoint, out, "--steady", "--colormap", "viridis") == 0
         raw = [np.load(out / f"clip/{n:06}.npy") for n in (1, 2, 3, 4)]
         depth = Depth(torch.from_numpy(np.stack(raw)), "inverse")
-        grey = render.render(depth, render.Rendering(range=render.Steady()))
+        grey = render.render(depth, render.RenderSettings(range=render.SteadyRange()))
         for n, frame in enumerate(grey, 1):
             expected = render.colorize(frame.grey[None], "viridis")[0].numpy() * 255
             with Image.open(out / f"clip/{n:06}.png") as picture:

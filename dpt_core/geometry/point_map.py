@@ -1,4 +1,4 @@
-"""Raw depth to points and normals in space.
+"""Depth to points and normals in camera space.
 
 Camera space is OpenCV's: x right, y down, z forward. Depth is z, not the length of the ray.
 """
@@ -11,43 +11,43 @@ from torch import Tensor
 
 from .camera import rays
 
-SIMILAR = 3.0  # a jump this many times the other neighbour's leads to another surface
+EDGE_RATIO = 3.0  # a step in z this many times the opposite one leads to another surface
 
 
-class Surface(NamedTuple):
-    """What one frame shows, in space.
+class PointMap(NamedTuple):
+    """A point in camera space for every pixel of one frame.
 
     Attributes:
-        distance: H×W float32, z; infinite where there is none.
-        points: H×W×3 float32; infinite where there is none.
+        z: H×W float32; infinite where it is not valid.
+        points: H×W×3 float32 (x, y, z); infinite where not valid.
         valid: H×W bool.
     """
 
-    distance: Tensor
+    z: Tensor
     points: Tensor
     valid: Tensor
 
 
-def surface(distance: Tensor, valid: Tensor, intrinsics: Tensor) -> Surface:
-    """Points of one frame.
+def unproject(z: Tensor, valid: Tensor, intrinsics: Tensor) -> PointMap:
+    """The points of one frame.
 
     Args:
-        distance: H×W, z.
+        z: H×W float32.
         valid: H×W bool.
-        intrinsics: 3×3 in units of the image's size; see `camera`.
+        intrinsics: 3×3 in units of the image's width and height; see `camera`.
     """
-    height, width = distance.shape
-    distance = torch.where(valid, distance, torch.inf)
-    points = rays(intrinsics, height, width) * distance.unsqueeze(-1)
-    return Surface(distance, points.masked_fill_(~valid.unsqueeze(-1), torch.inf), valid)
+    height, width = z.shape
+    z = torch.where(valid, z, torch.inf)
+    points = rays(intrinsics, height, width) * z.unsqueeze(-1)  # H×W×3
+    return PointMap(z, points.masked_fill_(~valid.unsqueeze(-1), torch.inf), valid)
 
 
 def normals(points: Tensor) -> Tensor:
-    """Unit normals that look at the camera, of H×W×3 points; 0 where a point has none.
+    """Unit normals of H×W×3 points, facing the camera; 0 where a point is not finite. H×W×3.
 
-    Of a pixel's two neighbours in each direction the one at the more similar distance is
-    taken, so that the edge of an object has the object's normal and not a bevel. Where both are
-    as similar, that is the slope between the two.
+    In each direction the slope is taken to the neighbour of the more similar z, so that an
+    object's edge has the object's normal and not a bevel. Where both are similar it is the slope
+    between the two.
     """
     valid = torch.isfinite(points).all(dim=-1)
     along_x = _slope(points, valid, dim=1)
@@ -58,7 +58,7 @@ def normals(points: Tensor) -> Tensor:
 
 
 def _slope(points: Tensor, valid: Tensor, dim: int) -> Tensor:
-    """From one neighbour to the next along a dimension; one-sided across edges. H×W×3."""
+    """Central differences along a dimension, one-sided at edges. H×W×3 points → H×W×3."""
     size = points.shape[dim]
     if size == 1:
         return torch.zeros_like(points)
@@ -70,22 +70,22 @@ def _slope(points: Tensor, valid: Tensor, dim: int) -> Tensor:
     none = torch.full_like(jump.narrow(dim, 0, 1), torch.inf)
     before, after = torch.cat([edge, step], dim), torch.cat([step, edge], dim)
     jump_before, jump_after = torch.cat([none, jump], dim), torch.cat([jump, none], dim)
-    weight = (jump_before > SIMILAR * jump_after).float()  # 1: only the one after
-    weight = torch.where(jump_after > SIMILAR * jump_before, 0.0, (weight + 1) / 2)
+    weight = (jump_before > EDGE_RATIO * jump_after).float()  # 1: only the one after
+    weight = torch.where(jump_after > EDGE_RATIO * jump_before, 0.0, (weight + 1) / 2)
     return torch.lerp(before, after, weight.unsqueeze(-1))
 
 
-def normal_picture(normal: Tensor, convention: str) -> Tensor:
-    """Unit normals …×3 → colours …×3 in [0, 1]; no normal is the colour of facing the camera.
+def colorize_normals(normal: Tensor, convention: str) -> Tensor:
+    """Unit normals …×3 → colours …×3 in [0, 1]; a missing normal faces the camera.
 
     Args:
-        normal: in camera space.
+        normal: …×3 in camera space; 0 where there is none.
         convention: ``"controlnet"``: red is left, green up, blue to the camera, as normal
             ControlNets (NormalBae) learned it; ``"opengl"``: red is right, green up;
             ``"directx"``: red is right, green down.
 
     Raises:
-        ValueError: another convention.
+        ValueError: there is no such convention.
     """
     signs = {
         "controlnet": (-1.0, -1.0, -1.0),

@@ -1,0 +1,68 @@
+"""Raw depth of long videos, stored in half the memory."""
+
+import torch
+from torch import Tensor
+
+from ..depth_map import Depth
+from ..progress import Progress
+from .blend import Infer
+
+LARGEST = torch.finfo(torch.float16).max
+STORED_AS_FLOAT16 = ("values", "sky")
+
+
+def infer_and_store_float16(
+    infer: Infer, images: Tensor, chunk: int = 1, progress: Progress | None = None
+) -> Depth:
+    """Estimate in chunks, and store depth and sky as float16: half the memory.
+
+    Each stored value is off by at most 1/2048 of itself, near or far (by 3e-8 if it is below
+    6e-5). In a picture whose farthest point is far away that is less than a fifth of an 8-bit
+    step (measured: 0.17), and more where near and far lie close together: 0.7 if the farthest is
+    1.2 times as far as the nearest. Normals and meshes show it as terraces.
+
+    Args:
+        infer: images B×3×H×W → raw depth at their size.
+        images: B×3×H×W in [0, 1].
+        chunk: images that `infer` gets at a time.
+        progress: called with (images done, images in all) after each chunk; may raise.
+
+    Raises:
+        ValueError: no images, or depth that float16 cannot hold.
+    """
+    if not len(images):
+        raise ValueError("There are no images. Connect at least one.")
+    depth: Depth | None = None
+    for start in range(0, len(images), chunk):
+        part = infer(images[start : start + chunk])
+        end = start + len(part.values)
+        largest = float(part.values.abs().amax())
+        if largest > LARGEST:
+            raise ValueError(
+                f"The raw depth of images {start} to {end - 1} (counted from 0) goes up to "
+                f"{largest:g}, and float16 holds {LARGEST:g} at most. Keep the depth in float32."
+            )
+        if depth is None:
+            depth = _allocate(part, len(images))
+        for stored, value in zip(depth, part, strict=True):
+            if isinstance(stored, Tensor) and isinstance(value, Tensor):
+                stored[start:end] = value
+        if progress is not None:
+            progress(end, len(images))
+    assert depth is not None
+    return depth
+
+
+def _allocate(part: Depth, count: int) -> Depth:
+    """Memory for the depth of `count` images like those of a part."""
+    tensors = {name: value for name, value in part._asdict().items() if isinstance(value, Tensor)}
+    return part._replace(
+        **{
+            name: torch.empty(
+                count,
+                *value.shape[1:],
+                dtype=torch.float16 if name in STORED_AS_FLOAT16 else value.dtype,
+            )
+            for name, value in tensors.items()
+        }
+    )
