@@ -55,8 +55,18 @@ def normalise(values: Tensor) -> Tensor:
 
 
 def control_image(depth: Depth) -> Tensor:
-    """What depth ControlNets were trained on: near is white, min–max per image. B×H×W in [0, 1]."""
-    return normalise(disparity(depth))
+    """What depth ControlNets were trained on: near is white. B×H×W float32 in [0, 1].
+
+    Each image from the minimum to the maximum of its valid pixels; the others, such as the sky,
+    are black.
+
+    Raises:
+        ValueError: NaN or infinite values where an image is meant to have depth.
+    """
+    grey = torch.empty_like(depth.values, dtype=torch.float32)
+    for number in range(len(grey)):
+        grey[number] = normalise(fill_invalid(*valid_disparity(depth, number)))
+    return grey
 
 
 def stretch(values: Tensor, limits: Limits) -> Tensor:

@@ -23,7 +23,7 @@ def control_picture(depth: Depth, model: DepthModel, target: OutputSize | None =
     for number, values in enumerate(depth.values):
         if not torch.isfinite(values.sum(dtype=torch.float32)):
             raise ValueError(_not_finite_message(number, model))
-        picture = control_image(Depth(values.unsqueeze(0), depth.kind))[0]
+        picture = control_image(depth.frame(number))[0]
         grey[number] = picture if target is None else resize(picture, target)
     return grey.unsqueeze(-1).expand(*grey.shape, 3)
 
