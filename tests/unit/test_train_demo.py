@@ -10,13 +10,13 @@ import dpt_core
 from dpt_core import capture
 from tools.train_demo import train as training
 from tools.train_demo.camera import photograph
-from tools.train_demo.kinds import HELD_OUT, TRAINED
+from tools.train_demo.dead_units import reset_dead_units
 from tools.train_demo.loss import depth_loss
 from tools.train_demo.network import CONFIG, export, make_network
 from tools.train_demo.raycast import MISS, SHAPES, Primitives, cast
 from tools.train_demo.render import render
-from tools.train_demo.revive import revive
 from tools.train_demo.scene import Scene
+from tools.train_demo.scene_types import HELD_OUT, TRAINED
 from tools.train_demo.score import align, errors
 from tools.train_demo.textures import make_atlas
 
@@ -67,12 +67,12 @@ def test_depth_of_a_floor_is_that_of_the_pinhole_camera(atlas):
         assert depth[row].tolist() == pytest.approx([1.5 / rows[row]] * 6, rel=1e-4)
 
 
-@pytest.mark.parametrize("kind", dict.fromkeys(TRAINED + HELD_OUT), ids=lambda kind: kind.__name__)
-def test_every_kind_gives_a_picture_with_depth(kind, atlas):
+@pytest.mark.parametrize("fill", dict.fromkeys(TRAINED + HELD_OUT), ids=lambda fill: fill.__name__)
+def test_every_scene_type_gives_a_picture_with_depth(fill, atlas):
     rng = np.random.default_rng(1)
     scenes = [Scene(rng) for _ in range(2)]
     for scene in scenes:
-        kind(scene)
+        fill(scene)
     images, depth = render(scenes, (24, 32), atlas, rng)
     assert images.shape == (2, 3, 24, 32)
     assert images.isfinite().all()
@@ -127,7 +127,7 @@ def test_the_checkpoint_is_like_any_other(tmp_path):
     assert (ours - loaded).abs().max() < 5e-3 * ours.std(), "float16 weights, the same network"
 
 
-def test_reviving_keeps_the_depth_and_wakes_dead_units():
+def test_resetting_dead_units_keeps_the_depth():
     torch.manual_seed(0)
     net, images = make_network(), torch.rand(2, 3, 56, 70)
     with torch.no_grad():
@@ -136,15 +136,15 @@ def test_reviving_keeps_the_depth_and_wakes_dead_units():
                 parameter *= 1e4
         net.get_parameter("head.proj_1ch.0.bias")[:20] = -1e6
         before = net(images)
-    assert revive(net, images) >= 20
-    assert revive(net, images) == 0
+    assert reset_dead_units(net, images) >= 20
+    assert reset_dead_units(net, images) == 0
     with torch.no_grad():
         after = net(images)
         with capture(net, ["head.spatial_upsampler"]) as maps:
             net(images)
-        narrow = maps["head.spatial_upsampler"]
+        rescaled = maps["head.spatial_upsampler"]
     assert (after - before).abs().max() < 0.05 * before.std()
-    assert 1 < narrow.std() < 10
+    assert 1 < rescaled.std() < 10
 
 
 def test_a_new_phase_starts_with_the_average_and_a_warm_up(tmp_path, monkeypatch):

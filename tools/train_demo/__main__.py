@@ -1,4 +1,4 @@
-"""``python -m tools.train_demo``: train the demo checkpoint, or go on where it stopped."""
+"""``python -m tools.train_demo``: train the demo checkpoint, or resume its training."""
 
 import argparse
 import logging
@@ -22,7 +22,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument(
-        "--textures", type=Path, nargs="*", default=[], help="folders of photographs to cut up"
+        "--textures",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="folders of photographs",
     )
     device = "cuda" if torch.cuda.is_available() else "cpu"
     parser.add_argument("--device", type=torch.device, default=torch.device(device))
@@ -35,7 +39,7 @@ def main() -> None:
     training = Training(options.folder, photographs, options.seed, options.device)
     if training.file.exists():
         training.resume()
-        log.info("going on after %s steps", f"{training.step:,}")
+        log.info("resuming after %s steps", f"{training.step:,}")
     train(training, options.hours, log.info)
 
 

@@ -9,9 +9,9 @@ from torch import Tensor
 def crop(
     images: Tensor, depth: Tensor, size: tuple[int, int], rng: Generator
 ) -> tuple[Tensor, Tensor]:
-    """One random part for the whole batch, at the size of the network's input, perhaps mirrored.
+    """One random crop for the whole batch, at the size of the network's input, perhaps mirrored.
 
-    Images are reduced with antialiasing, as photographs are; depth is sampled.
+    Images are resized with antialiasing, as photographs are; depth without.
     """
     side, aspect = images.shape[-1], size[1] / size[0]
     scale = side * rng.uniform(0.65, 1)
@@ -27,7 +27,7 @@ def crop(
 
 
 def photograph(images: Tensor, depth: Tensor, rng: Generator) -> Tensor:
-    """Images B×3×H×W in [0, 1] as a camera might have taken them, each in its own way."""
+    """Images B×3×H×W in [0, 1] as a camera might have taken them, each with its own defects."""
     batch = len(images)
 
     def each(low: float, high: float) -> Tensor:
@@ -48,10 +48,9 @@ def photograph(images: Tensor, depth: Tensor, rng: Generator) -> Tensor:
 
 
 def _defocus(images: Tensor, inverse: Tensor, each) -> Tensor:
-    """Blur what is not at the distance in focus; some pictures are soft all over.
+    """Blur what is out of focus; some pictures are soft all over.
 
-    One in four is taken from close by: its nearest part is sharp, and all behind it much
-    blurred.
+    One in four is like a close-up: its nearest part is sharp and the background very blurred.
     """
     nearest = inverse.amax(dim=(2, 3), keepdim=True)
     is_close = each(0, 1) < 0.25
@@ -67,7 +66,7 @@ def _defocus(images: Tensor, inverse: Tensor, each) -> Tensor:
 
 
 def _blur(images: Tensor, passes: int) -> Tensor:
-    """A box of 3×3 so many times, at a quarter of the pixels where that shows no difference."""
+    """Box filters of 3×3, `passes` times; at a quarter of the pixels where that looks the same."""
     step = 2 if passes > 4 and min(images.shape[-2:]) >= 32 else 1
     out = F.avg_pool2d(images, step) if step > 1 else images
     for _ in range(passes // step**2):

@@ -25,10 +25,10 @@ def gradient_loss(difference: Tensor, scales: int = 4) -> Tensor:
 def depth_loss(logits: Tensor, inverse: Tensor) -> Tensor:
     """The loss of logits B×H×W against true inverse depth, 0 for the sky.
 
-    Each image's own spread counts as one, so that near scenes do not outweigh far ones. Flat
-    images have no spread to learn and are left out. Logits below zero, which a ReLU will cut
-    off, cost a little, and so does a scale far from 1: without it the decoder's weights grow
-    without end, and learn ever less.
+    Each image is scaled to a deviation of 1, so that near scenes do not outweigh far ones. Flat
+    images have nothing to learn and are left out. Logits below zero, which a ReLU will cut off,
+    cost a little, and so does a scale far from 1: without that cost the decoder's weights grow
+    without end and learn less and less.
     """
     spread = inverse.flatten(1).std(dim=1) / inverse.flatten(1).mean(dim=1).clamp_min(1e-9)
     good = spread > 0.02

@@ -1,4 +1,4 @@
-"""The demo's network: Depth Anything V2's layout at a small size, from scratch to a file."""
+"""The demo's network: a small Depth Anything V2, from fresh weights to a file."""
 
 import math
 from collections.abc import Mapping

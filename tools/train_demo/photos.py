@@ -1,10 +1,10 @@
-"""Real photographs: pairs of points that a person labelled near and far, and a sheet to look at.
+"""Real photographs, and pairs of points in them that a person labelled nearer and farther.
 
-The photographs are free ones that packages ship: scikit-image's, scikit-learn's, matplotlib's and
-imgaug's samples, and the Debian packages lomiri-wallpapers-16.04, lomiri-wallpapers-20.04,
+The photographs are free samples that packages ship: scikit-image, scikit-learn, matplotlib and
+imgaug, and the Debian packages lomiri-wallpapers-16.04, lomiri-wallpapers-20.04,
 mate-backgrounds and gnome-backgrounds 3.38.
-`pairs.json` gives for each file name lists of x, y of the nearer point and x, y of the farther
-one, in shares of width and height. None was ever trained on.
+`pairs.json` lists for each file name x, y of the nearer point and x, y of the farther one, as
+shares of width and height. None of the photographs was trained on.
 """
 
 import json
@@ -36,7 +36,7 @@ def read_pairs() -> dict[str, list[list[float]]]:
 
 
 def find_photos(folders: Sequence[Path]) -> dict[str, Path]:
-    """The labelled photographs that lie in these folders, by file name."""
+    """The labelled photographs in these folders, by file name."""
     wanted = read_pairs().keys()
     found = {}
     for folder in folders:
@@ -60,7 +60,7 @@ def ordered_share(predictor: Predictor, photos: Mapping[str, Path]) -> float:
 
 
 def ordered(inverse: Tensor, pairs: Iterable[Sequence[float]]) -> list[bool]:
-    """For each pair whether its first point is the nearer one in inverse depth H×W."""
+    """For each pair whether its first point is nearer in inverse depth H×W."""
     height, width = inverse.shape
     return [
         bool(

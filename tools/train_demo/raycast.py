@@ -1,8 +1,8 @@
 """Exact ray casting of boxes, ellipsoids, cylinders and cones, many scenes at once.
 
-Every primitive is a unit shape that a matrix turns, scales and moves; rays are taken into its
-space instead, where the parameter along a ray stays the same. Camera rays have a depth of 1
-along the viewing axis, so that the parameter of a hit *is* its depth in metres.
+Every primitive is a unit shape that a matrix turns, scales and moves; the rays are transformed into
+its space instead, where the parameter along a ray stays the same. Camera rays have a depth of 1
+along the viewing axis, so the parameter of a hit *is* its depth in metres.
 """
 
 from collections.abc import Callable
@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 
 MISS = 1e9  # the parameter of a ray that meets nothing
-NEAR = 1e-3  # hits nearer than this are the surface that the ray starts from
+NEAR = 1e-3  # a nearer hit is the surface that the ray starts from
 Intersect = Callable[..., Tensor]
 SHAPES = ("box", "ellipsoid", "cylinder", "cone")
 
 
 @dataclass
 class Primitives:
-    """The primitives of B scenes, N of each shape at most; what is missing has no size.
+    """The primitives of B scenes, at most N of each shape; missing ones have no size.
 
     Attributes:
         inverse: by shape, B×N×3×3: from the world's directions into the unit shape's space.
@@ -76,8 +76,8 @@ kernel = [_nearest]
 
 
 def compile_kernels() -> None:
-    """Fuse the arithmetic of a hit into one pass over memory: three times faster, once built."""
-    torch._dynamo.config.recompile_limit = 32  # four shapes, two sorts of origins
+    """Fuse the arithmetic of a hit into one pass over memory: three times as fast once compiled."""
+    torch._dynamo.config.recompile_limit = 32  # four shapes, two shapes of origins
     kernel[0] = torch.compile(_nearest, dynamic=True)
 
 
@@ -94,7 +94,7 @@ def _to_unit(
 
 
 def _first(near: Tensor, far: Tensor, hit: Tensor) -> Tensor:
-    """The first of two parameters that lies before the ray's start."""
+    """The first of two parameters that is in front of the ray's start."""
     t = torch.where(near > NEAR, near, far)
     return torch.where(hit & (t > NEAR), t, MISS)
 

@@ -1,4 +1,4 @@
-"""From scenes to photographs and their exact depth: light, shadow, air and camera."""
+"""Scenes to pictures and their exact depth: light, shadow, fog and textures."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from numpy.random import Generator
 from torch import Tensor
 
 from .raycast import MISS, SHAPES, Primitives, cast, normals
-from .scene import Scene, turn_x, turn_y, turn_z
+from .scene import Scene, rotation_x, rotation_y, rotation_z
 
 Cast = Callable[[Tensor, Tensor, Primitives], tuple[Tensor, Tensor]]
 
@@ -43,7 +43,7 @@ def render(
     rng: Generator,
     cast_rays: Cast = cast,
 ) -> Rendered:
-    """Render scenes at H×W pixels, as a camera would take them."""
+    """Render scenes at `size` (height, width) pixels."""
     torch_rng = torch.Generator().manual_seed(int(rng.integers(2**62)))
     primitives, surfaces = _pack(scenes, rng, len(atlas[0]))
     eye, direction, pixel = _camera_rays(scenes, size)
@@ -108,7 +108,7 @@ def _camera_rays(scenes: Sequence[Scene], size: tuple[int, int]) -> tuple[Tensor
     directions, half = [], [math.tan(math.radians(scene.fov) / 2) for scene in scenes]
     for scene, tangent in zip(scenes, half, strict=True):
         camera = torch.cat([grid * tangent, torch.ones(len(grid), 1)], dim=1)
-        matrix = turn_y(scene.yaw) @ turn_x(scene.pitch) @ turn_z(scene.roll)
+        matrix = rotation_y(scene.yaw) @ rotation_x(scene.pitch) @ rotation_z(scene.roll)
         directions.append(camera @ torch.from_numpy(matrix.T.astype(np.float32)))
     eye = torch.tensor([scene.eye for scene in scenes])[:, None]
     pixel = torch.tensor(half)[:, None] * (2 / height)

@@ -1,4 +1,4 @@
-"""``python -m tools.train_demo.report FILE``: the scores of the model card, made anew."""
+"""``python -m tools.train_demo.report FILE``: the scores in docs/demo-checkpoint.md."""
 
 import argparse
 import sys
@@ -9,22 +9,22 @@ import torch
 import dpt_core
 
 from . import raycast
-from .kinds import HELD_OUT, TRAINED
 from .photos import count_pairs, find_photos, ordered_share
+from .scene_types import HELD_OUT, TRAINED
 from .score import BASELINES, Predictor, score
 
 
 def table(predictors: dict[str, Predictor], scenes: int, folders: list[Path]) -> str:
     """A Markdown table of every predictor's scores."""
     photos = find_photos(folders)
-    known, new = (score(predictors, kinds, scenes, seed=1) for kinds in (TRAINED, HELD_OUT))
+    trained, unseen = (score(predictors, types, scenes, seed=1) for types in (TRAINED, HELD_OUT))
     lines = []
     for name, predict in predictors.items():
-        cells = [f"{value:.3f}" for value in (*known[name], *new[name])]
+        cells = [f"{value:.3f}" for value in (*trained[name], *unseen[name])]
         if photos:
             cells.append(f"{ordered_share(predict, photos):.0%}")
         lines.append("| " + " | ".join([name, *cells]) + " |")
-    heads = ["", "AbsRel", "δ<1.25", "AbsRel, new kinds", "δ<1.25, new kinds"]
+    heads = ["", "AbsRel", "δ<1.25", "AbsRel, unseen types", "δ<1.25, unseen types"]
     heads += [f"{count_pairs(photos)} pairs in order"] if photos else []
     rule = "|" + "---|" * len(heads)
     return "\n".join(["| " + " | ".join(heads) + " |", rule, *lines])
@@ -34,7 +34,9 @@ def main() -> None:
     """Parse the command line and write the table to standard output."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("--scenes", type=int, default=1000, help="of each sort")
+    parser.add_argument(
+        "--scenes", type=int, default=1000, help="of trained and of unseen types each"
+    )
     parser.add_argument("--photos", type=Path, nargs="*", default=[], help="folders to look in")
     options = parser.parse_args()
     raycast.compile_kernels()

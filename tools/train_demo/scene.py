@@ -10,7 +10,7 @@ Vector = tuple[float, float, float]
 
 @dataclass
 class Solid:
-    """A primitive: its unit shape scaled by `half`, turned by `rotation`, moved to `centre`."""
+    """A unit shape, scaled by the half sizes `half`, turned by `rotation`, moved to `centre`."""
 
     shape: str
     centre: Vector
@@ -48,27 +48,27 @@ class Scene:
     fov: float = 60.0
     light: Vector = (1e4, 2e4, -1e4)
     ambient: float = 0.5
-    fog: float = 0.0  # share of light lost per metre
+    fog: float = 0.0  # share of the light that is lost per metre
     indoor: bool = False
 
     def uniform(self, low: float, high: float) -> float:
-        """A number between two."""
+        """A number between two, uniformly distributed."""
         return float(self.rng.uniform(low, high))
 
-    def spread(self, low: float, high: float) -> float:
-        """A number between two, its logarithm evenly spread: for sizes and distances."""
+    def log_uniform(self, low: float, high: float) -> float:
+        """A number between two, its logarithm uniformly distributed: for sizes and distances."""
         return float(np.exp(self.rng.uniform(np.log(low), np.log(high))))
 
     def chance(self, share: float) -> bool:
         """True in this share of cases."""
         return bool(self.rng.random() < share)
 
-    def count(self, low: int, high: int) -> int:
+    def integer(self, low: int, high: int) -> int:
         """A whole number from low to high."""
         return int(self.rng.integers(low, high + 1))
 
     def material(self, tile: float = 1.0, tint: Vector | None = None) -> int:
-        """A new material of any colour (or near `tint`); its number."""
+        """Add a material of any colour (or close to `tint`); returns its index."""
         if tint is None:
             grey = self.uniform(0.08, 0.95)
             vivid = 0.4 * self.uniform(0, 1) ** 2
@@ -77,7 +77,7 @@ class Scene:
             grey, noise = 0.0, np.asarray(tint) + self.rng.uniform(-0.12, 0.12, 3)
         red, green, blue = (float(v) for v in np.clip(grey + noise, 0.02, 0.98))
         contrast = self.uniform(0, 0.25) if self.chance(0.4) else self.uniform(0.2, 0.9)
-        scale = tile * self.spread(0.4, 2.5)
+        scale = tile * self.log_uniform(0.4, 2.5)
         self.materials.append(Material((red, green, blue), contrast, scale))
         return len(self.materials) - 1
 
@@ -91,10 +91,10 @@ class Scene:
         tilt: float = 0.0,
         turn: float = 0.0,
     ) -> None:
-        """A solid, turned around y by `yaw`, then tilted around x and z, all in radians."""
+        """Add a solid, turned around y by `yaw`, then z by `turn`, then x by `tilt`, in radians."""
         if material is None:
             material = self.material(tile=2 * max(half))
-        rotation = turn_x(tilt) @ turn_z(turn) @ turn_y(yaw)
+        rotation = rotation_x(tilt) @ rotation_z(turn) @ rotation_y(yaw)
         self.solids.append(Solid(shape, centre, half, rotation, material))
 
     def stand(
@@ -107,30 +107,30 @@ class Scene:
         yaw: float = 0.0,
         base: float = 0.0,
     ) -> None:
-        """A solid of full `size` (x, y, z) that stands on the height `base`."""
+        """Add a solid of full `size` (x, y, z) that stands on the height `base`."""
         half = (size[0] / 2, size[1] / 2, size[2] / 2)
         self.add(shape, (x, base + half[1], z), half, material, yaw)
 
     def ground(self, material: int | None = None, y: float = 0.0) -> None:
-        """An endless floor."""
+        """Add an endless floor."""
         if material is None:
-            material = self.material(tile=self.spread(0.5, 6))
+            material = self.material(tile=self.log_uniform(0.5, 6))
         self.add("box", (0, y - 5, 0), (4000, 5, 4000), material)
 
 
-def turn_x(angle: float) -> np.ndarray:
+def rotation_x(angle: float) -> np.ndarray:
     """Rotation around x, 3×3."""
     c, s = np.cos(angle), np.sin(angle)
     return np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
 
 
-def turn_y(angle: float) -> np.ndarray:
+def rotation_y(angle: float) -> np.ndarray:
     """Rotation around y, 3×3."""
     c, s = np.cos(angle), np.sin(angle)
     return np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
 
 
-def turn_z(angle: float) -> np.ndarray:
+def rotation_z(angle: float) -> np.ndarray:
     """Rotation around z, 3×3."""
     c, s = np.cos(angle), np.sin(angle)
     return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])

@@ -1,4 +1,4 @@
-"""Scores on scenes of known depth, against baselines that do not look at the picture's content."""
+"""Scores on scenes of known depth, beside baselines that ignore what is in the picture."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from .camera import crop, photograph
-from .kinds import Kind
-from .stream import render_some
+from .scene_types import SceneType
+from .stream import render_random
 from .textures import make_atlas
 
-FARTHEST = 100.0  # metres that count; beyond is sky and mountains
+FARTHEST = 100.0  # metres; what is farther away, mountains and sky, does not count
 SIZE = 252
 Predictor = Callable[[Tensor], Tensor]  # images B×3×H×W → inverse depth B×H×W
 
@@ -69,23 +69,25 @@ def errors(predicted: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
     return relative, ((ratio < 1.25) & valid).flatten(1).sum(1) / total
 
 
-def held_out(kinds: Sequence[Kind], count: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Pictures of unseen scenes, 8 at a time, with depth; the same for the same seed."""
+def random_scenes(
+    scene_types: Sequence[SceneType], count: int, seed: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Pictures B×3×H×W and depth B×H×W of fresh scenes, 8 at a time; the same for a seed."""
     rng = np.random.default_rng((seed, 0x5C0FE))
     atlas = make_atlas(rng, [], 128)
     for _ in range(-(-count // 8)):
-        images, depth = render_some(rng, kinds, 8, 320, atlas)
+        images, depth = render_random(rng, scene_types, 8, 320, atlas)
         images, depth = crop(images, depth, (SIZE, SIZE), rng)
         yield photograph(images, depth, rng), depth
 
 
 @torch.inference_mode()
 def score(
-    predictors: Mapping[str, Predictor], kinds: Sequence[Kind], count: int, seed: int
+    predictors: Mapping[str, Predictor], scene_types: Sequence[SceneType], count: int, seed: int
 ) -> dict[str, Scores]:
-    """Each predictor's mean scores over the same `count` held-out scenes."""
+    """Each predictor's mean scores over the same `count` scenes."""
     results: dict[str, list[Tensor]] = {name: [] for name in predictors}
-    for images, depth in held_out(kinds, count, seed):
+    for images, depth in random_scenes(scene_types, count, seed):
         seen = (depth < FARTHEST).flatten(1).float().mean(1) > 0.1
         for name, predict in predictors.items():
             results[name].append(torch.stack(errors(predict(images), depth), dim=1)[seen])

@@ -8,34 +8,34 @@ from numpy.random import Generator
 from torch import Tensor
 
 from .camera import crop, photograph
-from .kinds import TRAINED, Kind
 from .render import Rendered, render
 from .scene import Scene
+from .scene_types import TRAINED, SceneType
 from .textures import make_atlas
 
 TEXTURES = 384
-GROUP = 8  # scenes of one kind that are rendered together
+GROUP = 8  # scenes of one type that are rendered together
 
 
-def render_some(
-    rng: Generator, kinds: Sequence[Kind], count: int, side: int, atlas: Sequence[Tensor]
+def render_random(
+    rng: Generator, scene_types: Sequence[SceneType], count: int, side: int, atlas: Sequence[Tensor]
 ) -> Rendered:
-    """`count` scenes of one kind, drawn at random."""
-    kind = kinds[int(rng.integers(len(kinds)))]
+    """`count` scenes of one type, chosen at random."""
+    fill = scene_types[int(rng.integers(len(scene_types)))]
     scenes = [Scene(rng) for _ in range(count)]
     for scene in scenes:
-        kind(scene)
+        fill(scene)
     return render(scenes, (side, side), atlas, rng)
 
 
 class Stream:
-    """Batches of pictures and inverse depth; the state is its random generator alone.
+    """Batches of pictures and inverse depth; its only state to save is the random generator.
 
     Args:
         rng: decides everything.
-        photographs: H×W×3 uint8, cut up into textures.
+        photographs: H×W×3 uint8, which textures are cut out of.
         pool: renderings kept, each replaced by a fresh one in turn.
-        reuse: how often each is used, cut out and developed otherwise every time.
+        reuse: how often each is used, with another crop and exposure every time.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Stream:
     def _render(self) -> None:
         if self.rendered % (GROUP * 500) == 0:
             self.atlas = make_atlas(self.rng, self.photographs, TEXTURES)
-        fresh = render_some(self.rng, TRAINED, GROUP, self.images.shape[-1], self.atlas)
+        fresh = render_random(self.rng, TRAINED, GROUP, self.images.shape[-1], self.atlas)
         self.images[self.next : self.next + GROUP] = fresh.images.half()
         self.depth[self.next : self.next + GROUP] = fresh.depth
         self.next = (self.next + GROUP) % len(self.images)
@@ -71,7 +71,7 @@ class Stream:
         Args:
             count: B.
             size: H and W.
-            side: of the renderings that they are cut out of; another one starts a new pool.
+            side: of the renderings that they are cropped from; another side starts a new pool.
         """
         if side != self.images.shape[-1]:
             self._start(side)

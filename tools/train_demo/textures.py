@@ -1,4 +1,4 @@
-"""An atlas of square textures: patterns drawn here, and cut-outs of photographs."""
+"""An atlas of square textures: procedural patterns, and crops of photographs."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Training: one loop that can be stopped and taken up again at any time."""
+"""Training: one loop that can be stopped and resumed at any time."""
 
 import copy
 import math
@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from .kinds import HELD_OUT, TRAINED
+from .dead_units import reset_dead_units
 from .loss import depth_loss
 from .network import export, make_network
-from .revive import revive
+from .scene_types import HELD_OUT, TRAINED
 from .score import score
 from .stream import Stream
 
@@ -25,8 +25,8 @@ class Phase(NamedTuple):
     """A part of the training.
 
     Attributes:
-        until: which share of the training.
-        side: of the renderings in pixels, larger than what is cut out of them.
+        until: the share of the training at which it ends.
+        side: of the renderings in pixels; larger than the crops.
         sizes: of the input in patches, rows and columns.
         batch: pictures in a batch.
     """
@@ -43,14 +43,14 @@ SCHEDULE = (
     Phase(1.0, 256, ((14, 14), (13, 17), (17, 13), (14, 18), (12, 14)), 16),
 )
 Batch = tuple[Tensor, Tensor]  # pictures and their inverse depth
-# At a higher rate than this the decoder's weights grow faster than they learn.
+# At a higher rate the decoder's weights grow faster than they learn.
 MATRIX_RATE, RATE = 1e-3, 3e-4
-WARM_UP, KEEP = 150, 0.999
+WARM_UP, AVERAGE_DECAY = 150, 0.999
 SAVE_EVERY, REPORT_EVERY = 600, 50  # seconds, steps
 
 
-def share_at(progress: float, step: int) -> float:
-    """The share of the full learning rate: a warm-up, a plateau, and a linear way down."""
+def learning_rate_share(progress: float, step: int) -> float:
+    """The share of the full learning rate: a warm-up, a plateau, and a linear decay."""
     return min(1, step / WARM_UP) * min(1, max(0.0, 1 - progress) / 0.5)
 
 
@@ -73,11 +73,11 @@ def make_optimisers(net: nn.Module) -> list[torch.optim.Optimizer]:
 
 
 class Training:
-    """Everything that a stopped training needs to go on.
+    """Everything that a stopped training needs to resume.
 
     Args:
-        folder: where its state lies, and its exports.
-        photographs: for textures.
+        folder: for its state and its exports.
+        photographs: H×W×3 uint8, which textures are cut out of.
         seed: of weights and scenes.
         device: where the network is trained; scenes are rendered on the CPU.
     """
@@ -95,7 +95,7 @@ class Training:
         self.step, self.images, self.seconds = 0, 0, 0.0
         self.since = 0  # the step at which the phase began
         self.phase: Phase | None = None
-        # The next batch is rendered while the network learns from the last.
+        # The next batch is rendered while the network trains on the last one.
         self.worker = ThreadPoolExecutor(1)
         self.next: Future[Batch] | None = None
 
@@ -119,7 +119,7 @@ class Training:
         export(self.average.state_dict(), self.folder / "demo.safetensors", self.images)
 
     def resume(self) -> None:
-        """Take up the state on disk; the pool of pictures is filled anew."""
+        """Load the state on disk; the pool of pictures is filled again."""
         state = torch.load(self.file, map_location=self.device, weights_only=True)
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
@@ -129,7 +129,7 @@ class Training:
         self.step, self.images, self.seconds, self.since = state["counts"]
 
     def predict(self, images: Tensor) -> Tensor:
-        """Inverse depth B×H×W by the averaged weights."""
+        """Inverse depth B×H×W of images B×3×H×W, with the averaged weights."""
         return self.average(images.to(self.device)).relu().cpu()
 
     def advance(self, progress: float) -> float:
@@ -138,11 +138,11 @@ class Training:
         images, inverse = (self.next or self.worker.submit(self._prepare, phase)).result()
         self.next = self.worker.submit(self._prepare, phase)
         if self.phase not in (None, phase):
-            self._refresh(images)
+            self._start_phase(images)
         self.phase = phase
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
-                group["lr"] = group["peak"] * share_at(progress, self.step - self.since)
+                group["lr"] = group["peak"] * learning_rate_share(progress, self.step - self.since)
         with torch.autocast(self.device.type, torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
             logits = self.net(images.to(self.device))
         loss = depth_loss(logits.float(), inverse.to(self.device))
@@ -152,12 +152,12 @@ class Training:
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
         self.step, self.images = self.step + 1, self.images + len(images)
-        self._follow()
+        self._update_average()
         return loss.item()
 
-    def _refresh(self, images: Tensor) -> None:
-        """Go on from the averaged weights, mended, with a new warm-up."""
-        revive(self.average, images.to(self.device))
+    def _start_phase(self, images: Tensor) -> None:
+        """Continue from the averaged weights, without dead units, with a new warm-up."""
+        reset_dead_units(self.average, images.to(self.device))
         self.net.load_state_dict(self.average.state_dict())
         self.optimisers = make_optimisers(self.net)
         self.since = self.step
@@ -167,34 +167,34 @@ class Training:
         return self.stream.batch(phase.batch, (14 * rows, 14 * columns), phase.side)
 
     @torch.no_grad()
-    def _follow(self) -> None:
+    def _update_average(self) -> None:
         steps = self.step - self.since
-        keep = min(KEEP, steps / (steps + 10))
+        decay = min(AVERAGE_DECAY, steps / (steps + 10))
         pairs = zip(self.average.parameters(), self.net.parameters(), strict=True)
         for average, parameter in pairs:
-            average.lerp_(parameter, 1 - keep)
+            average.lerp_(parameter, 1 - decay)
 
 
 def train(training: Training, hours: float, report: Callable[[str], None]) -> None:
-    """Train until so many hours of training are done, in all runs together.
+    """Train for this many hours, all runs together.
 
-    `report` gets a line now and then. The state is saved every ten minutes, at the end, and when
-    the training is interrupted.
+    `report` gets a line from time to time. The state is saved every ten minutes, at the end, and
+    when the training is interrupted.
     """
     budget = hours * 3600
     try:
         while training.seconds < budget:
-            _train_a_while(training, budget, report)
+            _train_until_save(training, budget, report)
             training.save()
-            for sort, kinds in (("trained kinds", TRAINED), ("new kinds", HELD_OUT)):
-                found = score({"net": training.predict}, kinds, count=32, seed=0)["net"]
-                report(f"  {sort}: AbsRel {found.relative:.4f}  δ<1.25 {found.close:.4f}")
+            for name, types in (("trained types", TRAINED), ("unseen types", HELD_OUT)):
+                found = score({"net": training.predict}, types, count=32, seed=0)["net"]
+                report(f"  {name}: AbsRel {found.relative:.4f}  δ<1.25 {found.close:.4f}")
     except KeyboardInterrupt:
         training.save()
         report("stopped; the state is saved")
 
 
-def _train_a_while(training: Training, budget: float, report: Callable[[str], None]) -> None:
+def _train_until_save(training: Training, budget: float, report: Callable[[str], None]) -> None:
     losses: list[float] = []
     end = min(budget, training.seconds + SAVE_EVERY)
     while training.seconds < end:

@@ -1,4 +1,4 @@
-"""Things that scenes are made of: people, trees, furniture, houses, cars."""
+"""Objects that scenes are made of: people, trees, furniture, houses, cars."""
 
 import math
 
@@ -33,18 +33,18 @@ def person(s: Scene, x: float, z: float, base: float = 0.0, tall: float | None =
 
 
 def bust(s: Scene, x: float, eyes: float, z: float) -> None:
-    """Head, hair, neck, shoulders and arms of somebody whose eyes are so high: 7 to 11 solids."""
+    """Head, hair, neck, shoulders and arms of a person with eyes at this height: 7 to 11 solids."""
     skin = s.material(0.3, (0.6, 0.42, 0.33))
     shirt, hair = s.material(0.4), s.material(0.15)
     yaw, wide = s.uniform(-0.9, 0.9), s.uniform(0.85, 1.15)
     across, ahead = (math.cos(yaw), -math.sin(yaw)), (-math.sin(yaw), -math.cos(yaw))
 
     def put(
-        shape: str, side: float, up: float, front: float, half: Vector, matter: int | None
+        shape: str, side: float, up: float, front: float, half: Vector, material: int | None
     ) -> None:
         at_x = x + side * across[0] + front * ahead[0]
         at_z = z + side * across[1] + front * ahead[1]
-        s.add(shape, (at_x, eyes + up, at_z), half, matter, yaw)
+        s.add(shape, (at_x, eyes + up, at_z), half, material, yaw)
 
     put("ellipsoid", 0, -0.01, 0, (0.075 * wide, 0.115, 0.095), skin)
     put("ellipsoid", 0, 0.03, -0.02, (0.085 * wide, 0.105, 0.095), hair)
@@ -59,13 +59,13 @@ def bust(s: Scene, x: float, eyes: float, z: float) -> None:
         put("cylinder", 0, 0.08, -0.01, (s.uniform(0.1, 0.2), 0.012, s.uniform(0.1, 0.2)), hair)
         put("cylinder", 0, 0.13, -0.01, (0.09, 0.06, 0.1), hair)
     if s.chance(0.35):  # something held
-        shape = ("box", "ellipsoid", "cylinder")[s.count(0, 2)]
+        shape = ("box", "ellipsoid", "cylinder")[s.integer(0, 2)]
         half = (s.uniform(0.04, 0.2), s.uniform(0.04, 0.2), s.uniform(0.02, 0.15))
         put(shape, s.uniform(-0.2, 0.2), s.uniform(-0.6, -0.3), s.uniform(0.2, 0.4), half, None)
 
 
 def animal(s: Scene, x: float, z: float, tall: float) -> None:
-    """A beast on four legs or lying, with ears and a tail: 7 to 11 solids."""
+    """An animal on four legs or lying, with ears and a tail: 7 to 11 solids."""
     fur = s.material(0.4 * tall)
     other = s.material(0.4 * tall) if s.chance(0.3) else fur
     yaw, long = s.uniform(0, 6.3), tall * s.uniform(0.45, 0.8)
@@ -74,11 +74,17 @@ def animal(s: Scene, x: float, z: float, tall: float) -> None:
     thick = tall * s.uniform(0.18, 0.28)
 
     def put(
-        shape: str, side: float, up: float, front: float, half: Vector, matter: int, turn: float = 0
+        shape: str,
+        side: float,
+        up: float,
+        front: float,
+        half: Vector,
+        material: int,
+        turn: float = 0,
     ) -> None:
         at_x = x + side * across[0] + front * ahead[0]
         at_z = z + side * across[1] + front * ahead[1]
-        s.add(shape, (at_x, up, at_z), half, matter, yaw, turn=turn)
+        s.add(shape, (at_x, up, at_z), half, material, yaw, turn=turn)
 
     back = leg + thick
     put("ellipsoid", 0, back, 0, (thick, thick, long), fur)
@@ -105,11 +111,11 @@ def animal(s: Scene, x: float, z: float, tall: float) -> None:
 
 
 def flower(s: Scene, centre: Vector, size: float) -> None:
-    """Petals around a disc, turned more or less to the camera, on a stem: 7 to 18 solids."""
+    """Petals around a disc on a stem, tilted at random: 7 to 18 solids."""
     vivid = (s.uniform(0, 1), s.uniform(0, 1), s.uniform(0, 1))
     petal, tilt = s.material(size, vivid if s.chance(0.6) else None), s.uniform(-1.2, 0.5)
-    count, wide, long = s.count(5, 14), s.uniform(0.12, 0.35), s.uniform(0.35, 0.55)
-    cup = s.uniform(-0.3, 0.3)  # how far the petals' ends lie before the disc
+    count, wide, long = s.integer(5, 14), s.uniform(0.12, 0.35), s.uniform(0.35, 0.55)
+    cup = s.uniform(-0.3, 0.3)  # how far the tips of the petals are in front of the disc
     for i in range(count):
         angle = 2 * math.pi * i / count + s.uniform(-0.1, 0.1)
         x, y, z = 0.6 * math.cos(angle), 0.6 * math.sin(angle), -cup * 0.6
@@ -125,20 +131,20 @@ def flower(s: Scene, centre: Vector, size: float) -> None:
 
 def tree(s: Scene, x: float, z: float, base: float = 0.0, tall: float | None = None) -> None:
     """A conifer or a tree with a crown, 3 to 6 solids."""
-    tall = s.spread(2.5, 14) if tall is None else tall
+    tall = s.log_uniform(2.5, 14) if tall is None else tall
     bark = s.material(0.5, BROWN)
     leaves = s.material(s.uniform(0.5, 2), GREEN if s.chance(0.7) else None)
     thick = tall * s.uniform(0.03, 0.08)
     if s.chance(0.35):
         s.stand("cylinder", x, z, (thick, 0.3 * tall, thick), bark, base=base)
-        for i in range(s.count(1, 3)):
+        for i in range(s.integer(1, 3)):
             wide = tall * s.uniform(0.3, 0.45) * (1 - 0.25 * i)
             low = base + tall * (0.15 + 0.25 * i)
             s.stand("cone", x, z, (wide, tall * 0.5, wide), leaves, base=low)
         return
     trunk = tall * s.uniform(0.35, 0.6)
     s.stand("cylinder", x, z, (thick, trunk, thick), bark, base=base)
-    for _ in range(s.count(2, 5)):
+    for _ in range(s.integer(2, 5)):
         wide = tall * s.uniform(0.12, 0.25)
         x2, z2 = x + s.uniform(-1, 1) * wide, z + s.uniform(-1, 1) * wide
         up = base + trunk + s.uniform(-0.1, 0.9) * wide
@@ -146,7 +152,7 @@ def tree(s: Scene, x: float, z: float, base: float = 0.0, tall: float | None = N
 
 
 def table(s: Scene, x: float, z: float, base: float = 0.0) -> tuple[float, float, float]:
-    """A table of 5 solids; its width, depth and height."""
+    """Add a table of 5 solids; returns its width, depth and height."""
     w, d, h = s.uniform(0.5, 2), s.uniform(0.5, 1.1), s.uniform(0.4, 0.95)
     wood, yaw = s.material(0.8), s.uniform(0, 6.3)
     s.stand("box", x, z, (w, 0.05, d), wood, -yaw, base + h - 0.05)
@@ -201,7 +207,7 @@ def house(s: Scene, x: float, z: float, size: Vector) -> None:
     """A block with ledges or windows on its front, up to 4 solids."""
     wall = s.material(s.uniform(1.5, 5))
     s.stand("box", x, z, size, wall)
-    for _ in range(s.count(0, 2)):
+    for _ in range(s.integer(0, 2)):
         up, extra = s.uniform(0.2, 0.9) * size[1], s.uniform(0.1, 0.8)
         s.stand("box", x, z, (size[0] + extra, s.uniform(0.1, 0.6), size[2] + extra), base=up)
     if s.chance(0.3):
@@ -209,9 +215,9 @@ def house(s: Scene, x: float, z: float, size: Vector) -> None:
 
 
 def anything(s: Scene, x: float, z: float, size: float, base: float = 0.0) -> None:
-    """One solid of any shape that stands on something."""
-    shape = ("box", "box", "ellipsoid", "cylinder", "cylinder", "cone")[s.count(0, 5)]
-    flat = s.spread(0.35, 2.2)
+    """One solid of any shape that stands on the height `base`."""
+    shape = ("box", "box", "ellipsoid", "cylinder", "cylinder", "cone")[s.integer(0, 5)]
+    flat = s.log_uniform(0.35, 2.2)
     full = (size * s.uniform(0.5, 1), size * flat, size * s.uniform(0.5, 1))
     if shape != "box":
         full = (full[0], full[1], full[0])
@@ -220,29 +226,31 @@ def anything(s: Scene, x: float, z: float, size: float, base: float = 0.0) -> No
 
 def household(s: Scene, x: float, z: float, base: float, size: float = 0.2) -> None:
     """A cup, a bottle, a ball, a book or a bowl, of 1 to 3 solids."""
-    choice, matter = s.count(0, 5), s.material(size)
+    choice, material = s.integer(0, 5), s.material(size)
     if choice == 0:
         wide = size * s.uniform(0.35, 0.6)
-        s.stand("cylinder", x, z, (wide, size * s.uniform(0.4, 0.9), wide), matter, base=base)
+        s.stand("cylinder", x, z, (wide, size * s.uniform(0.4, 0.9), wide), material, base=base)
         if s.chance(0.6):
             rim = (wide * 2, size * 0.06, wide * 2)
             s.stand("cylinder", x, z, rim, None, base=base)
     elif choice == 1:
         wide = size * s.uniform(0.3, 0.4)
-        s.stand("cylinder", x, z, (wide, size, wide), matter, base=base)
-        s.stand("cone", x, z, (wide, size * 0.6, wide), matter, base=base + size)
-        s.stand("cylinder", x, z, (wide * 0.35, size * 0.6, wide * 0.35), matter, base=base + size)
+        s.stand("cylinder", x, z, (wide, size, wide), material, base=base)
+        s.stand("cone", x, z, (wide, size * 0.6, wide), material, base=base + size)
+        s.stand(
+            "cylinder", x, z, (wide * 0.35, size * 0.6, wide * 0.35), material, base=base + size
+        )
     elif choice == 2:
         wide = size * s.uniform(0.3, 0.8)
-        s.stand("ellipsoid", x, z, (wide, wide * s.uniform(0.7, 1.1), wide), matter, base=base)
+        s.stand("ellipsoid", x, z, (wide, wide * s.uniform(0.7, 1.1), wide), material, base=base)
     elif choice == 3:
-        for i in range(s.count(1, 3)):
+        for i in range(s.integer(1, 3)):
             thick = size * s.uniform(0.1, 0.2)
             flat = (size * 0.8, thick, size * 1.1)
             s.stand("box", x, z, flat, None, s.uniform(0, 6.3), base + i * size * 0.2)
     elif choice == 4:
         wide = size * s.uniform(0.8, 1.4)
-        s.stand("cylinder", x, z, (wide, size * 0.08, wide), matter, base=base)
+        s.stand("cylinder", x, z, (wide, size * 0.08, wide), material, base=base)
         s.stand("ellipsoid", x, z, (wide * 0.6, size * 0.5, wide * 0.6), None, base=base)
     else:
         anything(s, x, z, size, base)

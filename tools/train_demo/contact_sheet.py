@@ -1,4 +1,4 @@
-"""``python -m tools.train_demo.sheet FILE PHOTO…``: photographs above, their depth below."""
+"""``python -m tools.train_demo.contact_sheet FILE PHOTO…``: photographs and their depth below."""
 
 import argparse
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ HEIGHT, GAP = 200, 6  # pixels
 
 
 def draw(model: dpt_core.DepthModel, photos: Sequence[Path], columns: int) -> Tensor:
-    """A sheet rows×columns×3 in [0, 1]; every photograph is cut to the same square."""
+    """A contact sheet H×W×3 in [0, 1]; every photograph is cropped to the same square."""
     tiles = []
     for path in photos:
         image = read_photo(path)

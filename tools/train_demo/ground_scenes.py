@@ -1,56 +1,56 @@
-"""Kinds of scenes with a floor that one can walk on. The camera looks along +z."""
+"""Scenes on a floor or the ground. The camera looks along +z."""
 
 import math
 
+from .objects import BROWN, GREEN, anything, car, chair, house, household, person, sofa, table, tree
 from .scene import Scene
-from .things import BROWN, GREEN, anything, car, chair, house, household, person, sofa, table, tree
-from .views import ahead, horizon, lamp, look, sun
+from .staging import add_horizon, add_lamp, add_sun, place_camera, point_ahead
 
 
 def scatter(s: Scene) -> None:
     """Solids of any kind scattered over a floor, with or without a wall behind."""
-    look(s, s.spread(0.5, 4), s.uniform(0, 25))
+    place_camera(s, s.log_uniform(0.5, 4), s.uniform(0, 25))
     s.ground()
-    sun(s)
-    size, deepest = s.spread(0.3, 2), s.spread(6, 30)
-    for _ in range(s.count(5, 24)):
-        x, z = ahead(s, 1.2 + size, deepest)
-        anything(s, x, z, size * s.spread(0.4, 2.5))
+    add_sun(s)
+    size, deepest = s.log_uniform(0.3, 2), s.log_uniform(6, 30)
+    for _ in range(s.integer(5, 24)):
+        x, z = point_ahead(s, 1.2 + size, deepest)
+        anything(s, x, z, size * s.log_uniform(0.4, 2.5))
     if s.chance(0.5):
         back = s.material(s.uniform(1, 5))
-        s.stand("box", 0, deepest * s.uniform(0.7, 1.5), (400, s.spread(2, 60), 0.5), back)
+        s.stand("box", 0, deepest * s.uniform(0.7, 1.5), (400, s.log_uniform(2, 60), 0.5), back)
     else:
-        horizon(s)
+        add_horizon(s)
 
 
 def room(s: Scene) -> None:
     """A furnished room."""
     wide, high, deep = s.uniform(2.5, 9), s.uniform(2.2, 4), s.uniform(3, 12)
-    look(s, s.uniform(0.8, 1.9), s.uniform(-5, 20), 7)
+    place_camera(s, s.uniform(0.8, 1.9), s.uniform(-5, 20), 7)
     s.fov = s.uniform(45, 85)
-    lamp(s, wide, high, deep)
+    add_lamp(s, wide, high, deep)
     _walls(s, wide, high, deep)
     side = wide / 2 - 0.5
-    for _ in range(s.count(2, 6)):
-        choice, x, z = s.count(0, 5), s.uniform(-side, side), s.uniform(1.4, deep - 0.5)
+    for _ in range(s.integer(2, 6)):
+        choice, x, z = s.integer(0, 5), s.uniform(-side, side), s.uniform(1.4, deep - 0.5)
         edge = s.rng.choice([-1, 1]) * side
         if choice == 0:
             _, _, top = table(s, x, z)
-            for _ in range(s.count(0, 3)):
+            for _ in range(s.integer(0, 3)):
                 household(s, x + s.uniform(-0.2, 0.2), z + s.uniform(-0.2, 0.2), top, 0.25)
         elif choice == 1:
             chair(s, x, z)
         elif choice == 2:
-            sofa(s, edge * 0.9, z, math.pi / 2 * s.count(0, 3))
+            sofa(s, edge * 0.9, z, math.pi / 2 * s.integer(0, 3))
         elif choice == 3:
             tall = s.uniform(0.6, 2.1)
             s.stand("box", edge * 1.05, z, (0.5, tall, s.uniform(0.5, 2)))
         elif choice == 4:
-            anything(s, x, z, s.spread(0.2, 0.9))
+            anything(s, x, z, s.log_uniform(0.2, 0.9))
         else:
             s.stand("cylinder", x, z, (0.04, 1.5, 0.04))
             s.stand("cone", x, z, (0.4, 0.3, 0.4), base=1.4)
-    for _ in range(s.count(0, 4)):  # pictures, windows, doors
+    for _ in range(s.integer(0, 4)):  # pictures, windows, doors
         y, half = s.uniform(1, high - 0.4), (s.uniform(0.2, 0.8), s.uniform(0.2, 0.6), 0.03)
         if s.chance(0.5):
             s.add("box", (s.uniform(-side, side), y, deep), half)
@@ -76,67 +76,67 @@ def _walls(s: Scene, wide: float, high: float, deep: float) -> None:
 def corridor(s: Scene) -> None:
     """A long passage with doors, columns or arches."""
     wide, high, deep = s.uniform(1.5, 5), s.uniform(2.3, 5), s.uniform(8, 40)
-    look(s, s.uniform(1, 1.8), 2, 5)
-    lamp(s, wide, high, deep)
+    place_camera(s, s.uniform(1, 1.8), 2, 5)
+    add_lamp(s, wide, high, deep)
     _walls(s, wide, high, deep)
-    step, matter = s.uniform(1.5, 4), s.material(1)
+    step, material = s.uniform(1.5, 4), s.material(1)
     proud = s.uniform(0.05, 0.4)
     for i in range(min(7, int(deep / step))):
         for sign in (-1, 1):
             at = (sign * wide / 2, (i + 1) * step)
             if s.chance(0.6):
-                s.stand("box", *at, (2 * proud, high * s.uniform(0.8, 1), 0.4), matter)
+                s.stand("box", *at, (2 * proud, high * s.uniform(0.8, 1), 0.4), material)
             else:
-                s.stand("cylinder", *at, (2 * proud, high, 2 * proud), matter)
-    for _ in range(s.count(0, 3)):
+                s.stand("cylinder", *at, (2 * proud, high, 2 * proud), material)
+    for _ in range(s.integer(0, 3)):
         x, z = s.uniform(-0.4, 0.4) * wide, s.uniform(2, deep)
         if s.chance(0.5):
             person(s, x, z)
         else:
-            anything(s, x, z, s.spread(0.3, 1.2))
+            anything(s, x, z, s.log_uniform(0.3, 1.2))
 
 
 def street(s: Scene) -> None:
     """Houses on both sides, pavements, cars, lamps, trees, people."""
     half = s.uniform(3, 9)
-    look(s, s.uniform(1.2, 3.5), 0, 5)
-    sun(s)
+    place_camera(s, s.uniform(1.2, 3.5), 0, 5)
+    add_sun(s)
     s.ground(s.material(3, (0.35, 0.35, 0.36)))
     kerb = s.material(2)
     for sign in (-1, 1):
         s.stand("box", sign * (half + 1.5), 100, (3, 0.15, 240), kerb)
         z = s.uniform(-5, 5)
-        for _ in range(s.count(3, 6)):
-            long, tall, deep = s.uniform(6, 20), s.spread(4, 25), s.uniform(6, 12)
+        for _ in range(s.integer(3, 6)):
+            long, tall, deep = s.uniform(6, 20), s.log_uniform(4, 25), s.uniform(6, 12)
             x = sign * (half + 3 + deep / 2 + s.uniform(0, 2))
             house(s, x, z + long / 2, (deep, tall, long))
             z += long + (s.uniform(1, 8) if s.chance(0.3) else 0)
-    for _ in range(s.count(0, 3)):
-        car(s, s.uniform(-0.8, 0.8) * half, s.spread(5, 60), True)
-    for _ in range(s.count(0, 3)):
-        x, z = s.rng.choice([-1, 1]) * (half + s.uniform(0, 2)), s.spread(3, 50)
+    for _ in range(s.integer(0, 3)):
+        car(s, s.uniform(-0.8, 0.8) * half, s.log_uniform(5, 60), True)
+    for _ in range(s.integer(0, 3)):
+        x, z = s.rng.choice([-1, 1]) * (half + s.uniform(0, 2)), s.log_uniform(3, 50)
         if s.chance(0.5):
             s.stand("cylinder", x, z, (0.15, s.uniform(4, 8), 0.15))
         else:
             tree(s, x, z, tall=s.uniform(3, 9))
-    for _ in range(s.count(0, 2)):
-        person(s, s.uniform(-1.2, 1.2) * half, s.spread(2.5, 25))
+    for _ in range(s.integer(0, 2)):
+        person(s, s.uniform(-1.2, 1.2) * half, s.log_uniform(2.5, 25))
     if s.chance(0.5):
-        s.stand("box", 0, s.uniform(40, 120), (60, s.spread(5, 30), 10))
+        s.stand("box", 0, s.uniform(40, 120), (60, s.log_uniform(5, 30), 10))
 
 
 def field(s: Scene) -> None:
     """Open country: trees, rocks, hills and mountains, a fence or a path."""
-    look(s, s.spread(0.6, 6), s.uniform(-4, 12), 7)
-    sun(s)
+    place_camera(s, s.log_uniform(0.6, 6), s.uniform(-4, 12), 7)
+    add_sun(s)
     s.ground(s.material(s.uniform(1, 8), GREEN if s.chance(0.6) else None))
-    horizon(s)
-    for _ in range(s.count(0, 4)):
-        x, z = ahead(s, 4, 60)
+    add_horizon(s)
+    for _ in range(s.integer(0, 4)):
+        x, z = point_ahead(s, 4, 60)
         tree(s, x, z)
-    for _ in range(s.count(0, 7)):
-        x, z = ahead(s, 1.5, 40)
-        big = s.spread(0.15, 2)
+    for _ in range(s.integer(0, 7)):
+        x, z = point_ahead(s, 1.5, 40)
+        big = s.log_uniform(0.15, 2)
         half = (big, big * s.uniform(0.4, 0.9), big * s.uniform(0.6, 1))
         s.add("ellipsoid", (x, 0.1 * big, z), half, yaw=s.uniform(0, 6))
     if s.chance(0.4):  # a slope on one side
@@ -149,104 +149,61 @@ def field(s: Scene) -> None:
             s.stand("box", x, 2 + 2.0 * i, (0.1, 1.1, 0.1), post)
         s.add("box", (x, 0.9, 9), (0.03, 0.06, 8), post)
     if s.chance(0.3):
-        person(s, *ahead(s, 2, 15))
+        person(s, *point_ahead(s, 2, 15))
 
 
 def tabletop(s: Scene) -> None:
     """Small things on a table, from close by."""
-    high = s.spread(0.12, 0.7)
-    look(s, high, s.uniform(8, 60), 6)
+    high = s.log_uniform(0.12, 0.7)
+    place_camera(s, high, s.uniform(8, 60), 6)
     s.yaw *= 0.5
-    lamp(s, 1.5, 2.5, 2)
-    edge = s.spread(0.6, 3)
+    add_lamp(s, 1.5, 2.5, 2)
+    edge = s.log_uniform(0.6, 3)
     s.add("box", (0, -0.05, 0), (s.uniform(0.6, 3), 0.05, edge), s.material(0.6))
     s.ground(s.material(1.5), y=-0.75)
     if s.chance(0.8):
         s.stand("box", 0, edge * s.uniform(1.05, 3), (30, 30, 0.1), s.material(2), base=-10)
     reach = min(edge, 3 * high + 0.3)
     centre = high / max(math.tan(max(s.pitch, 0.15)), 0.3)
-    for _ in range(s.count(2, 11)):
+    for _ in range(s.integer(2, 11)):
         z = abs(centre + s.uniform(-0.5, 0.6) * reach) + 0.12
         x = s.uniform(-0.5, 0.5) * (z + 0.1)
-        household(s, x, z, 0.0, high * s.spread(0.35, 1.2))
+        household(s, x, z, 0.0, high * s.log_uniform(0.35, 1.2))
 
 
 def crowd(s: Scene) -> None:
     """People in front of a wall, houses or open country."""
-    look(s, s.uniform(1.0, 2.2), 2, 6)
-    sun(s)
+    place_camera(s, s.uniform(1.0, 2.2), 2, 6)
+    add_sun(s)
     s.ground()
-    for _ in range(s.count(1, 6)):
-        person(s, *ahead(s, 1.3, 18))
+    for _ in range(s.integer(1, 6)):
+        person(s, *point_ahead(s, 1.3, 18))
     if s.chance(0.5):
-        far = s.spread(3, 40)
-        s.stand("box", 0, far, (200, s.spread(2.5, 30), 1), s.material(s.uniform(1, 5)))
+        far = s.log_uniform(3, 40)
+        s.stand("box", 0, far, (200, s.log_uniform(2.5, 30), 1), s.material(s.uniform(1, 5)))
     else:
-        horizon(s)
-        for _ in range(s.count(0, 3)):
-            tree(s, *ahead(s, 4, 40))
+        add_horizon(s)
+        for _ in range(s.integer(0, 3)):
+            tree(s, *point_ahead(s, 4, 40))
 
 
 def pile(s: Scene) -> None:
     """Blocks stacked into walls, towers and heaps."""
-    look(s, s.spread(0.4, 2.5), s.uniform(0, 20), 6)
-    sun(s)
+    place_camera(s, s.log_uniform(0.4, 2.5), s.uniform(0, 20), 6)
+    add_sun(s)
     s.ground()
-    size = s.spread(0.25, 1)
-    for _ in range(s.count(2, 7)):
-        x, z = ahead(s, 2.5 * size + 0.6, 10 * size + 2)
+    size = s.log_uniform(0.25, 1)
+    for _ in range(s.integer(2, 7)):
+        x, z = point_ahead(s, 2.5 * size + 0.6, 10 * size + 2)
         x *= 0.7
-        base, wide, matter = 0.0, size * s.uniform(0.7, 1.6), s.material(size)
-        for _ in range(s.count(1, 5)):
+        base, wide, material = 0.0, size * s.uniform(0.7, 1.6), s.material(size)
+        for _ in range(s.integer(1, 5)):
             tall = size * s.uniform(0.3, 1.1)
             shape = "cylinder" if s.chance(0.25) else "box"
             off = s.uniform(-0.15, 0.15) * wide
             full = (wide, tall, wide * s.uniform(0.7, 1))
-            fresh = matter if s.chance(0.5) else None
+            fresh = material if s.chance(0.5) else None
             s.stand(shape, x + off, z + off, full, fresh, s.uniform(0, 6.3), base)
             base, wide = base + tall, wide * s.uniform(0.7, 1)
     if s.chance(0.6):
-        s.stand("box", 0, 10 * size + s.uniform(2, 10), (200, s.spread(1, 40), 1))
-
-
-def stairs(s: Scene) -> None:
-    """Never trained on: a flight of steps between walls, with people and things on it."""
-    look(s, s.uniform(1.2, 2.5), -2, 6)
-    sun(s)
-    s.ground()
-    rise, tread, wide = s.uniform(0.12, 0.22), s.uniform(0.25, 0.6), s.uniform(3, 12)
-    start, matter = s.uniform(2, 6), s.material(1)
-    steps = s.count(6, 14)
-    for i in range(steps):
-        long = (steps - i) * tread + 6
-        s.stand("box", 0, start + i * tread + long / 2, (wide, rise, long), matter, base=i * rise)
-    for sign in (-1, 1):
-        if s.chance(0.7):
-            s.stand("box", sign * (wide / 2 + 0.3), start + 5, (0.6, s.uniform(1, 4), 10))
-    for _ in range(s.count(0, 3)):
-        step = s.count(0, steps - 1)
-        x = s.uniform(-0.4, 0.4) * wide
-        person(s, x, start + (step + 0.5) * tread, base=(step + 1) * rise)
-    if s.chance(0.6):
-        house(s, 0, start + steps * tread + 12, (40, s.uniform(6, 20), 8))
-
-
-def colonnade(s: Scene) -> None:
-    """Never trained on: a ring or a hall of columns under beams, seen from within."""
-    look(s, s.uniform(1.2, 2), 0, 7)
-    sun(s)
-    s.ground()
-    radius, thick, high = s.uniform(4, 12), s.uniform(0.3, 1), s.uniform(3, 8)
-    matter, count = s.material(1), s.count(7, 11)
-    for i in range(count):
-        angle = (i + 0.5) / count * 2 * math.pi
-        x, z = radius * math.sin(angle), radius * 0.9 + radius * math.cos(angle)
-        s.stand("cylinder", x, z, (thick, high, thick), matter)
-        s.stand("box", x, z, (1.5 * thick, 0.3, 1.5 * thick), matter, -angle, high)
-    if s.chance(0.6):
-        s.stand("box", 0, radius, (2.4 * radius, 0.4, 2.4 * radius), base=high + 0.3)
-    for _ in range(s.count(0, 2)):
-        person(s, *ahead(s, 2, radius))
-    for _ in range(s.count(0, 4)):
-        anything(s, *ahead(s, 2, 2 * radius), s.uniform(0.3, 1.5))
-    horizon(s)
+        s.stand("box", 0, 10 * size + s.uniform(2, 10), (200, s.log_uniform(1, 40), 1))

@@ -1,0 +1,26 @@
+"""The types of scenes, each a function that fills a `Scene`."""
+
+from collections.abc import Callable
+
+from .close_up_scenes import figure, macro, portrait, thicket
+from .ground_scenes import corridor, crowd, field, pile, room, scatter, street, tabletop
+from .held_out_scenes import colonnade, stairs
+from .scene import Scene
+
+SceneType = Callable[[Scene], None]
+TRAINED: tuple[SceneType, ...] = (
+    scatter,
+    room,
+    corridor,
+    street,
+    field,
+    tabletop,
+    crowd,
+    pile,
+    portrait,
+    portrait,  # twice: one near object is what people like to photograph
+    figure,
+    macro,
+    thicket,
+)
+HELD_OUT: tuple[SceneType, ...] = (stairs, colonnade)
