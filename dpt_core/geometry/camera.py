@@ -1,8 +1,8 @@
 """The pinhole camera behind a depth map.
 
-Intrinsics are 3×3 matrices in units of the image's width and height: a point (x, y, z) in
-camera space (x right, y down, z forward) is seen at (fx·x/z + cx, fy·y/z + cy), where (0, 0) is
-the image's upper left corner and (1, 1) its lower right one. They hold at any size.
+Intrinsics are 3×3 matrices in units of the image's width and height: a point (x, y, z) in camera
+space (x right, y down, z forward) projects to (fx·x/z + cx, fy·y/z + cy), where (0, 0) is the
+image's upper left corner and (1, 1) its lower right one. They hold at any resolution.
 """
 
 import math
@@ -10,11 +10,11 @@ import math
 import torch
 from torch import Tensor
 
-FILM_WIDTH = 36.0  # millimetres: focal lengths are given for a full frame
+FILM_WIDTH = 36.0  # millimetres: focal lengths are full-frame equivalents
 
 
 def check_fov(fov: float) -> None:
-    """Refuse a field of view that no camera has.
+    """Refuse a field of view that no pinhole camera has.
 
     Raises:
         ValueError: the angle is not between 0 and 180 degrees.
@@ -26,7 +26,7 @@ def check_fov(fov: float) -> None:
 
 
 def intrinsics_of_fov(fov: float, width: int, height: int) -> Tensor:
-    """3×3 float32 of a camera with a horizontal field of view of `fov` degrees, square pixels.
+    """Intrinsics 3×3 float32 of a horizontal field of view in degrees, with square pixels.
 
     Raises:
         ValueError: the angle is not between 0 and 180 degrees.
@@ -37,7 +37,7 @@ def intrinsics_of_fov(fov: float, width: int, height: int) -> Tensor:
 
 
 def fov_of_focal(millimetres: float) -> float:
-    """Horizontal field of view in degrees of a focal length for 36 mm wide film.
+    """Horizontal field of view in degrees of a full-frame equivalent focal length.
 
     Raises:
         ValueError: the focal length is not above 0.
@@ -48,7 +48,7 @@ def fov_of_focal(millimetres: float) -> float:
 
 
 def rays(intrinsics: Tensor, height: int, width: int) -> Tensor:
-    """H×W×3: where each pixel's centre looks, scaled so that z is 1."""
+    """The viewing ray of each pixel's centre, scaled so that z is 1. H×W×3."""
     x = (torch.arange(width, dtype=torch.float32) + 0.5) / width
     y = (torch.arange(height, dtype=torch.float32) + 0.5) / height
     fx, fy, cx, cy = (float(intrinsics[i, j]) for i, j in ((0, 0), (1, 1), (0, 2), (1, 2)))
