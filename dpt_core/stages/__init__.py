@@ -1,24 +1,25 @@
-"""What each part of a depth model sees, as maps and pictures; the model is left as it is.
+"""Feature maps from every part of a depth model, and pictures of them.
 
->>> view = View("stages")
->>> found = extract_features(model, images, view)             # maps and depth of one run
->>> pictures = visualize(found.maps, MapStyle("pca"))     # as RGB
+>>> spec = FeatureSpec("stages")
+>>> features = extract_features(model, images, spec)           # maps and depth of one run
+>>> pictures = visualize(features.maps, MapStyle("pca"))       # RGB
 """
 
 from .ablation import Ablation, ablate
-from .features import WHATS, FeatureMap, Features, View, block_norms, extract_features
-from .pictures import HOWS, MapStyle, Picture, visualize
+from .feature_map import FEATURE_NAMES, FeatureMap, FeatureSpec
+from .features import Features, block_norms, extract_features
+from .pictures import VISUALIZATIONS, MapStyle, Picture, visualize
 from .sam import extract_sam_features
 
 __all__ = [
-    "HOWS",
-    "WHATS",
+    "FEATURE_NAMES",
+    "VISUALIZATIONS",
     "Ablation",
     "FeatureMap",
+    "FeatureSpec",
     "Features",
     "MapStyle",
     "Picture",
-    "View",
     "ablate",
     "block_norms",
     "extract_features",

@@ -1,4 +1,4 @@
-"""Experiments: a network changed from outside, by hooks that go when the block ends."""
+"""Ablation: run a network with stages scaled or blocks left out, and restore it afterwards."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,12 +14,12 @@ from .blocks import find_block
 
 @dataclass(frozen=True)
 class Ablation:
-    """What to change.
+    """What to scale or leave out.
 
     Attributes:
-        fusion: factors on the four maps that enter the fusion, finest first; 0 leaves a
-            stage out, 1 changes nothing, more overdrives it.
-        skip_blocks: numbers of the transformer blocks (from 0) that are left out.
+        fusion: factors for the four maps that enter the fusion, finest first: 0 leaves a
+            stage out, 1 keeps it as it is, more than 1 exaggerates it.
+        skip_blocks: indices (from 0) of the transformer blocks to leave out.
     """
 
     fusion: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
@@ -27,22 +27,22 @@ class Ablation:
 
 
 @contextmanager
-def ablate(net: DPT, changes: Ablation) -> Iterator[None]:
-    """Let a network run changed within the block; after it, it is as before.
+def ablate(net: DPT, ablation: Ablation) -> Iterator[None]:
+    """Apply an ablation while the context is open.
 
-    Who watches the network sees the changed values, whether they began to before or after.
+    `capture` sees the ablated values, whether it was opened before or after.
 
     Raises:
-        ValueError: there is no such block.
+        ValueError: the network has no such block.
     """
     handles = []
     try:
-        for scale, factor in zip(SCALES, changes.fusion, strict=True):
+        for scale, factor in zip(SCALES, ablation.fusion, strict=True):
             if factor != 1:
-                part = net.get_submodule(f"reassemble.{scale}")
-                handles.append(part.register_forward_hook(_scale_by(factor), prepend=True))
-        for number in changes.skip_blocks:
-            block = net.get_submodule(find_block(net, number).name)
+                module = net.get_submodule(f"reassemble.{scale}")
+                handles.append(module.register_forward_hook(_scale_by(factor), prepend=True))
+        for index in ablation.skip_blocks:
+            block = net.get_submodule(find_block(net, index).name)
             handles.append(block.register_forward_hook(_return_input, prepend=True))
         yield
     finally:

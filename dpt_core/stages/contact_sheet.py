@@ -1,4 +1,4 @@
-"""Pictures on one sheet, with labels that can be read at a glance."""
+"""A contact sheet: pictures in a grid, each with a caption."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from .blocks import Point
+from .grid import Point
 
 Resampling = Literal["nearest", "bilinear"]
 
@@ -26,18 +26,18 @@ GAP = 20
 TITLE_HEIGHT = 56
 LABEL_HEIGHT = 50
 SHEET_ASPECT = 1.6
-LONGEST_ASPECT = 3.0  # of a tile: a strip of an image would leave no room for its labels
+LONGEST_ASPECT = 3.0  # of a tile: a narrower one would leave no room for its caption
 
 
 class Tile(NamedTuple):
     """One picture of the sheet.
 
     Attributes:
-        label, note: what it is, and what more there is to say.
+        label, note: the two lines of its caption.
         rgb: rows×columns×3 in [0, 1].
         scale: the range of its values in words; may be empty.
-        point: a place to mark, x and y in 0 to 1.
-        windows: side and shift, in cells, of squares whose borders are drawn.
+        point: x and y in 0 to 1 of a ring to draw; None: no ring.
+        windows: side and shift, in cells, of attention windows to outline; None: none.
     """
 
     label: str
@@ -55,14 +55,14 @@ def draw_sheet(
     width: int = 360,
     resampling: Resampling = "nearest",
 ) -> Tensor:
-    """Lay out tiles below a title.
+    """Draw tiles in a grid below a title.
 
     Args:
         title: one line.
         tiles: the pictures; all are drawn at one size.
-        aspect: width by height of the photograph.
-        width: of a tile in pixels.
-        resampling: of pictures to the size of a tile.
+        aspect: width divided by height of the photograph.
+        width: of a tile, in pixels.
+        resampling: for enlarging pictures to the size of a tile.
 
     Returns:
         H×W×3 in [0, 1].
@@ -79,22 +79,22 @@ def draw_sheet(
         BACKGROUND,
     )
     draw = ImageDraw.Draw(sheet)
-    draw.text((GAP, 18), _fit(title, 22, sheet.width - 2 * GAP), TITLE, _font(22))
+    draw.text((GAP, 18), _shorten(title, 22, sheet.width - 2 * GAP), TITLE, _font(22))
     for number, tile in enumerate(tiles):
         left = GAP + number % columns * (size[0] + GAP)
         top = TITLE_HEIGHT + number // columns * (LABEL_HEIGHT + size[1] + GAP)
         scale = _font(14).getlength(tile.scale)
         draw.text((left + size[0], top + 20), tile.scale, NOTE, _font(14), anchor="rs")
         room = round(size[0] - scale - (8 if scale else 0))
-        draw.text((left, top + 20), _fit(tile.label, 18, room), LABEL, _font(18), anchor="ls")
-        draw.text((left, top + 26), _fit(tile.note, 14, size[0]), NOTE, _font(14))
+        draw.text((left, top + 20), _shorten(tile.label, 18, room), LABEL, _font(18), anchor="ls")
+        draw.text((left, top + 26), _shorten(tile.note, 14, size[0]), NOTE, _font(14))
         picture = _draw_tile(tile, size, resampling)
         sheet.paste(picture, (left, top + LABEL_HEIGHT), _rounded(size))
     return torch.from_numpy(np.asarray(sheet).copy()).float() / 255
 
 
 def tile_size(width: int, aspect: float) -> tuple[int, int]:
-    """Width and height of a tile in pixels for photographs of an aspect (width by height)."""
+    """Width and height of a tile in pixels, for photographs of an aspect (width / height)."""
     aspect = min(max(aspect, 1 / LONGEST_ASPECT), LONGEST_ASPECT)
     if aspect >= 1:
         return width, round(width / aspect)
@@ -114,11 +114,11 @@ def resize_rgb(rgb: Tensor, size: tuple[int, int], resampling: Resampling) -> Te
 
 
 def draw_norms(norms: Tensor, stage_ends: Sequence[int], size: tuple[int, int]) -> Tensor:
-    """Token norms over depth as a line, stages apart by thin lines.
+    """Plot token norms over the blocks, with a thin line between stages.
 
     Args:
-        norms: one number a block.
-        stage_ends: number of the block after which each stage ends.
+        norms: one number for each block.
+        stage_ends: how many blocks have run at the end of each stage.
         size: width and height in pixels.
 
     Returns:
@@ -181,7 +181,7 @@ def _draw_tile(tile: Tile, size: tuple[int, int], resampling: Resampling) -> Ima
 
 
 def _columns(count: int, size: tuple[int, int]) -> int:
-    """The number of columns whose sheet is nearest to a screen's shape, with few holes."""
+    """The number of columns that brings the sheet closest to a screen's shape, with few gaps."""
 
     def cost(columns: int) -> float:
         rows = -(-count // columns)
@@ -192,13 +192,13 @@ def _columns(count: int, size: tuple[int, int]) -> int:
 
 
 def _round_step(step: float) -> float:
-    """1, 2 or 5 times a power of ten, not below a step."""
+    """The next 1, 2 or 5 times a power of ten."""
     power = 10.0 ** math.floor(math.log10(step))
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= step * 0.999)
 
 
-def _fit(text: str, size: int, width: int) -> str:
-    """The text, cut off where it would leave its column."""
+def _shorten(text: str, size: int, width: int) -> str:
+    """The text, shortened to a width in pixels."""
     font = _font(size)
     if font.getlength(text) <= width:
         return text
@@ -213,7 +213,7 @@ def _to_pil(rgb: Tensor) -> Image.Image:
 
 @cache
 def _font(size: int) -> ImageFont.FreeTypeFont:
-    """The font inside Pillow: free, and there wherever Pillow is."""
+    """The font that comes with Pillow."""
     font = ImageFont.load_default(size)
     if not isinstance(font, ImageFont.FreeTypeFont):
         raise RuntimeError(

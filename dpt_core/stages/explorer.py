@@ -1,4 +1,4 @@
-"""The tokens of one image, small enough to send to a browser that compares them itself."""
+"""The tokens of one image, small enough to send to a browser, which compares them itself."""
 
 import io
 import json
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
@@ -15,26 +16,26 @@ from ..capture import capture
 from ..depth_map import Depth
 from ..estimate.model import DepthModel
 from ..render import colorize, control_image
-from .features import patch_grid, token_parts
-from .pictures import rgb_of_scores
+from .components import align_in_order, component_scores, main_subspace, scores_to_rgb
+from .grid import patch_grid
+from .sources import token_sources
 
 CHANNELS = 64  # of a token, at most: what it says beyond these is little in trained models
-ITERATIONS = 4  # of the subspace iteration that finds them
+COLORS = 256  # of the colour map
 MAGIC = b"DPTS"
 VERSION = 1
 PHOTO_SIDE = 640  # pixels, the longer side of the photograph that is sent
 
 
-class Tokens(NamedTuple):
-    """The tokens of one map of one image.
+class TokenMap(NamedTuple):
+    """The tokens of one feature map of one image.
 
     Attributes:
-        label, note: what and where it is.
+        label, note: as in `FeatureMap`.
         kind: ``"patches"``, ``"stage"`` or ``"block"``.
         channels: of the tokens in the network.
         vectors: rows×columns×K float16 of length 1: their products are cosine similarities.
-        rgb: rows×columns×3 uint8: the three main components; from map to map the colours
-            are turned to look as much alike as they can.
+        rgb: rows×columns×3 uint8: the main components, as `visualize` draws this image.
     """
 
     label: str
@@ -46,60 +47,60 @@ class Tokens(NamedTuple):
 
 
 @contextmanager
-def watch_tokens(
+def capture_tokens(
     model: DepthModel, size: tuple[int, int], resolution: int | None = None
-) -> Iterator[list[Tokens]]:
-    """Collect the tokens of the first image that runs; the list is filled at the end.
+) -> Iterator[list[TokenMap]]:
+    """Capture the tokens of the first image that runs; the list is filled when the context closes.
 
-    They are made small where they are and then leave the device, so that 24 blocks take
-    no more memory there than one.
+    They are reduced where they are and then leave the device, so that 24 blocks take no more
+    memory there than one.
 
     Args:
         model: any depth model.
         size: height and width of the images.
         resolution: as for `DepthModel.infer`.
     """
-    parts = token_parts(model.net, patch_grid(model, size, resolution))
-    first: dict[str, list[_Small]] = {}
+    sources = token_sources(model.net, patch_grid(model, size, resolution))
+    captured: dict[str, dict[str, _Reduced]] = {}
 
-    def keep(name: str, output: Any) -> None:
-        if name not in first:
-            first[name] = [shrink(p.read(output)[0]) for p in parts if p.module == name]
+    def keep(module: str, output: Any) -> None:
+        if module not in captured:
+            captured[module] = {
+                s.label: _reduce(s.read(output)[:1]) for s in sources if s.module == module
+            }
 
-    tokens: list[Tokens] = []
-    with capture(model.net, dict.fromkeys(part.module for part in parts), keep):
+    tokens: list[TokenMap] = []
+    with capture(model.net, dict.fromkeys(source.module for source in sources), keep):
         yield tokens
-    if not first:
+    if not captured:
         return
-    previous: Tensor | None = None
-    for part in parts:
-        small = first[part.module].pop(0)
-        scores = align(_scores(small.vectors), previous)
-        previous = scores
-        tokens.append(
-            Tokens(
-                part.label,
-                part.note,
-                part.kind,
-                small.channels,
-                small.vectors.half(),
-                (rgb_of_scores(scores) * 255).round().byte(),
+    for kind in dict.fromkeys(source.kind for source in sources):
+        of_kind = [source for source in sources if source.kind == kind]
+        reduced = [captured[source.module][source.label] for source in of_kind]
+        aligned = align_in_order([one.scores for one in reduced])
+        for source, one, scores in zip(of_kind, reduced, aligned, strict=True):
+            rgb = (scores_to_rgb([scores])[0][0] * 255).round().byte()
+            tokens.append(
+                TokenMap(source.label, source.note, kind, one.channels, one.vectors.half(), rgb)
             )
-        )
 
 
-def pack(title: str, photo: Tensor, depth: Depth, tokens: Sequence[Tokens]) -> bytes:
-    """Everything the browser needs, in one block of bytes.
+def pack(
+    title: str, photo: Tensor, depth: Depth, tokens: Sequence[TokenMap], colormap: str
+) -> bytes:
+    """All that the explorer needs, as bytes.
 
-    ``DPTS``, the length of the header (little-endian 32 bit), the header (JSON, padded with
-    spaces to a multiple of 8 bytes), then what the header points to by offset from here:
-    two JPEG pictures, and for each map float16 vectors and 8-bit RGB.
+    ``DPTS``, the length of the header (little-endian, 32 bits), the header (JSON, padded with
+    spaces to a multiple of 8 bytes), and the data that the header refers to by offsets from
+    here: two JPEG pictures, the colour map as RGB bytes from low to high, and for each map
+    float16 vectors and RGB bytes.
 
     Args:
         title: one line.
         photo: 3×H×W in [0, 1].
-        depth: of this photo alone.
-        tokens: from `watch_tokens`.
+        depth: of this photograph alone.
+        tokens: from `capture_tokens`.
+        colormap: a name of `render.COLORMAPS`, for similarity and depth.
     """
     body = bytearray()
 
@@ -113,11 +114,13 @@ def pack(title: str, photo: Tensor, depth: Depth, tokens: Sequence[Tokens]) -> b
         content = _jpeg(rgb)
         return {"offset": add(content), "length": len(content)}
 
+    colors = colorize(torch.linspace(0, 1, COLORS)[None, None], colormap)
     header = {
         "version": VERSION,
         "title": title,
         "photo": add_picture(photo.movedim(0, -1)),
-        "depth": add_picture(colorize(control_image(depth), "inferno")[0]),
+        "depth": add_picture(colorize(control_image(depth), colormap)[0]),
+        "colormap": {"offset": add(_to_bytes(colors).tobytes()), "length": 3 * COLORS},
         "maps": [
             {
                 "label": t.label,
@@ -138,54 +141,38 @@ def pack(title: str, photo: Tensor, depth: Depth, tokens: Sequence[Tokens]) -> b
     return MAGIC + len(text).to_bytes(4, "little") + text + bytes(body)
 
 
-class _Small(NamedTuple):
+class _Reduced(NamedTuple):
     vectors: Tensor  # rows×columns×K float32 on the CPU
+    scores: Tensor  # 1×rows×columns×3 float32 on the CPU
     channels: int
 
 
-def shrink(values: Tensor) -> _Small:
-    """C×rows×columns tokens → unit vectors of at most `CHANNELS` numbers.
+def _reduce(values: Tensor) -> _Reduced:
+    """1×C×rows×columns tokens → what the explorer needs of them."""
+    values = values.float()
+    (scores,) = component_scores([values])
+    return _Reduced(project_tokens(values[0]), scores, values.shape[1])
 
-    Onto the subspace that holds most of the *directions* of this image's tokens, found by
-    subspace iteration from a fixed start; products within it are what cosines keep.
+
+def project_tokens(values: Tensor) -> Tensor:
+    """C×rows×columns tokens → rows×columns×K unit vectors of at most `CHANNELS` numbers.
+
+    They are projected onto the subspace that holds most of the *directions* of this image's
+    tokens, so that their products stay close to the cosine similarities.
     """
-    channels, rows, columns = values.shape
-    cells = torch.nn.functional.normalize(values.flatten(1).T.float(), dim=1)
-    if channels > CHANNELS:
-        start = torch.randn(channels, CHANNELS, generator=torch.Generator().manual_seed(0))
-        basis = start.to(cells)
-        for _ in range(ITERATIONS):
-            # On the CPU, since not every device can do it; it is small.
-            basis = torch.linalg.qr((cells.T @ (cells @ basis)).cpu()).Q.to(cells)
-        cells = torch.nn.functional.normalize(cells @ basis, dim=1)
-    return _Small(cells.view(rows, columns, -1).cpu(), channels)
+    cells = F.normalize(values.flatten(1).T, dim=1)  # N×C
+    cells = F.normalize(cells @ main_subspace(cells, CHANNELS), dim=1)  # N×K
+    return cells.view(*values.shape[1:], -1).cpu()
 
 
-def _scores(vectors: Tensor) -> Tensor:
-    """rows×columns×3: the three main components, each of spread 1."""
-    cells = vectors.flatten(0, 1)
-    cells = cells - cells.mean(dim=0)
-    _, axes = torch.linalg.eigh(cells.T @ cells)
-    scores = cells @ axes.flip(1)[:, :3]
-    scores = scores / scores.std(dim=0, correction=0).clamp(min=1e-6)
-    return torch.nn.functional.pad(scores, (0, 3 - scores.shape[1])).view(*vectors.shape[:2], 3)
-
-
-def align(scores: Tensor, previous: Tensor | None) -> Tensor:
-    """Turn three components to be as near as they can to the previous map's (Procrustes)."""
-    if previous is None:
-        return scores
-    if previous.shape != scores.shape:
-        previous = torch.nn.functional.interpolate(
-            previous.movedim(-1, 0)[None], size=scores.shape[:2], mode="bilinear"
-        )[0].movedim(0, -1)
-    left, _, right = torch.linalg.svd(scores.flatten(0, 1).T @ previous.flatten(0, 1))
-    return scores @ (left @ right)
+def _to_bytes(rgb: Tensor) -> np.ndarray:
+    """RGB in [0, 1] → uint8."""
+    pixels = (rgb.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
+    return np.ascontiguousarray(pixels)
 
 
 def _jpeg(rgb: Tensor) -> bytes:
-    pixels = (rgb.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
-    picture = Image.fromarray(np.ascontiguousarray(pixels))
+    picture = Image.fromarray(_to_bytes(rgb))
     picture.thumbnail((PHOTO_SIDE, PHOTO_SIDE), Image.Resampling.LANCZOS)
     content = io.BytesIO()
     picture.save(content, "JPEG", quality=88)

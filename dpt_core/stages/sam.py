@@ -1,4 +1,4 @@
-"""The same views of Segment Anything's image encoder."""
+"""The feature maps of Segment Anything's image encoder."""
 
 import math
 
@@ -9,32 +9,33 @@ from ..capture import capture
 from ..progress import Progress
 from ..sam.model import SamModel
 from ..sam.preprocessing import resized_size
-from .blocks import block_number, to_cpu
-from .features import FeatureMap, View
+from .blocks import block_index
+from .feature_map import FeatureMap, FeatureSpec
+from .grid import copy_to_cpu
 
 ENCODER = "image_encoder"
 NECK = f"{ENCODER}.neck"
 
 
 def extract_sam_features(
-    model: SamModel, images: Tensor, view: View, *, progress: Progress | None = None
+    model: SamModel, images: Tensor, spec: FeatureSpec, *, progress: Progress | None = None
 ) -> list[FeatureMap]:
-    """Look inside the image encoder while it embeds images, one at a time.
+    """Embed images, one at a time, and keep feature maps of the image encoder.
 
     Args:
         model: any Segment Anything model.
         images: B×3×H×W float RGB in [0, 1].
-        view: ``"patches"``, ``"positions"``, ``"stages"`` (ended by the blocks with global
-            attention, and after them the embedding), ``"block"`` or ``"blocks"``.
+        spec: ``"patches"``, ``"positions"``, ``"stages"`` (each ends with a block of global
+            attention; the embedding follows), ``"block"`` or ``"blocks"``.
         progress: called with (images done, images in all).
 
     Returns:
-        Maps of the cells that the image covers: the network's input is padded to a square.
+        Maps of the cells that the image covers, without the padding to a square.
 
     Raises:
-        ValueError: the encoder has no such view or block.
+        ValueError: the encoder has no such features or block, or there are no images.
     """
-    modules = _modules(model, view)
+    modules = _modules(model, spec)
     encoder = model.config.encoder
     covered = [
         math.ceil(length / encoder.patch)
@@ -43,15 +44,17 @@ def extract_sam_features(
 
     def keep(name: str, output: Tensor) -> Tensor:
         values = output if name == NECK else output.permute(0, 3, 1, 2)
-        return to_cpu(values[..., : covered[0], : covered[1]])
+        return copy_to_cpu(values[..., : covered[0], : covered[1]])
 
+    if not len(images):
+        raise ValueError("There are no images; at least one was expected.")
     found: list[list[Tensor]] = []
     for number in range(len(images)):
         with capture(model.net, modules, keep) as results:
             model.encode_image(images[number : number + 1])
-        if view.what == "positions":
+        if spec.name == "positions":
             positions = model.net.image_encoder.pos_embed.permute(0, 3, 1, 2)
-            found.append([to_cpu(positions[..., : covered[0], : covered[1]])])
+            found.append([copy_to_cpu(positions[..., : covered[0], : covered[1]])])
         else:
             found.append([results[module] for module in modules])
         if progress is not None:
@@ -63,14 +66,14 @@ def extract_sam_features(
     ]
 
 
-def _modules(model: SamModel, view: View) -> dict[str, str]:
-    """The modules whose output is shown, and their labels."""
+def _modules(model: SamModel, spec: FeatureSpec) -> dict[str, str]:
+    """The modules whose output is requested, and the labels of their maps."""
     stages = {
         f"{ENCODER}.stages.{i}": f"stage {i + 1}" for i in range(len(model.config.encoder.stages))
     }
     blocks = {
-        name: f"block {number + 1}"
-        for number, name in enumerate(
+        name: f"block {index + 1}"
+        for index, name in enumerate(
             f"{ENCODER}.stages.{stage}.{block}"
             for stage, windowed in enumerate(model.config.encoder.stages)
             for block in (
@@ -79,18 +82,18 @@ def _modules(model: SamModel, view: View) -> dict[str, str]:
             )
         )
     }
-    if view.what == "block":
-        number = block_number(view.block, len(blocks))
-        return dict([list(blocks.items())[number]])
-    known = {
+    if spec.name == "block":
+        index = block_index(spec.block, len(blocks))
+        return dict([list(blocks.items())[index]])
+    labels = {
         "patches": {f"{ENCODER}.patch_embed": "patch tokens"},
         "positions": {},
         "stages": {**stages, NECK: "embedding"},
         "blocks": blocks,
     }
-    if view.what not in known:
+    if spec.name not in labels:
         raise ValueError(
-            f"Segment Anything's encoder has no view {view.what!r}; choose block or one of "
-            f"{', '.join(known)}."
+            f"Segment Anything's encoder has no features {spec.name!r}; choose block or one of "
+            f"{', '.join(labels)}."
         )
-    return known[view.what]
+    return labels[spec.name]

@@ -7,10 +7,12 @@ import pytest
 import torch
 
 from dpt_core import DepthModel, SwinConfig
-from dpt_core.stages.features import View, What, watch
+from dpt_core.stages import FeatureSpec
+from dpt_core.stages.feature_map import FeatureName
+from dpt_core.stages.intermediates import capture_features
 
 TOLERANCE = 1e-4
-RECORDED: dict[What, str] = {
+RECORDED: dict[FeatureName, str] = {
     "patches": "patch_embed",
     "stages": "stage",
     "reassembled": "reassembly",
@@ -37,14 +39,14 @@ def test_maps_match_and_depth_stays_bit_identical(
         expected = depth_record.below(f"out.{case}.")
         with torch.no_grad():
             depth = model.net(images)
-        for what, name in RECORDED.items():
-            with torch.no_grad(), watch(model.net, View(what), grid) as maps:
+        for feature, name in RECORDED.items():
+            with torch.no_grad(), capture_features(model.net, FeatureSpec(feature), grid) as maps:
                 assert torch.equal(model.net(images), depth)
             for i, stage in enumerate(maps, start=1):
                 wanted = expected.get(
                     f"{name}{i}" if name in ("stage", "reassembly", "fusion") else name
                 )
-                if wanted is None or (what == "head" and i > 1):
+                if wanted is None or (feature == "head" and i > 1):
                     continue
                 ours = stage.values
                 if wanted.ndim == 3:

@@ -16,10 +16,18 @@ from dpt_core.checkpoint.inspection import Inspection
 from dpt_core.depth.config import DepthHeadConfig, ReassembleConfig
 from dpt_core.depth.network import DPT
 from dpt_core.depth.reassemble import SCALES
-from dpt_core.stages import Ablation, View, ablate, block_norms, extract_features
-from dpt_core.stages.blocks import as_map, list_blocks
-from dpt_core.stages.explorer import watch_tokens
-from dpt_core.stages.features import WHATS, What
+from dpt_core.stages import (
+    FEATURE_NAMES,
+    Ablation,
+    FeatureSpec,
+    ablate,
+    block_norms,
+    extract_features,
+)
+from dpt_core.stages.blocks import list_blocks
+from dpt_core.stages.explorer import capture_tokens
+from dpt_core.stages.feature_map import FeatureName
+from dpt_core.stages.grid import tokens_to_map
 
 VIT = ViTConfig(
     width=16,
@@ -122,21 +130,28 @@ def run_by_hand(model: DepthModel, images: Tensor) -> dict[str, list[Tensor]]:
         }
 
 
-class TestLook:
-    @pytest.mark.parametrize("what", ["stages", "reassembled", "fused", "head"])
-    def test_maps_are_what_the_parts_return(self, model: DepthModel, images: Tensor, what: What):
-        found = extract_features(model, images, View(what))
+def first_map(model: DepthModel, images: Tensor, spec: FeatureSpec) -> Tensor:
+    """B×C×rows×columns values of the first extracted map."""
+    return extract_features(model, images, spec).maps[0].values
+
+
+class TestExtractFeatures:
+    @pytest.mark.parametrize("name", ["stages", "reassembled", "fused", "head"])
+    def test_maps_are_what_the_parts_return(
+        self, model: DepthModel, images: Tensor, name: FeatureName
+    ):
+        found = extract_features(model, images, FeatureSpec(name))
         for number in range(2):
-            expected = run_by_hand(model, images[number : number + 1])[what]
-            for stage, wanted in zip(found.maps, expected, strict=what != "head"):
+            expected = run_by_hand(model, images[number : number + 1])[name]
+            for stage, wanted in zip(found.maps, expected, strict=name != "head"):
                 torch.testing.assert_close(stage.values[number], wanted[0], rtol=0, atol=0)
 
-    @pytest.mark.parametrize("what", WHATS)
+    @pytest.mark.parametrize("name", FEATURE_NAMES)
     def test_depth_is_bit_identical_and_no_hook_stays(
-        self, model: DepthModel, images: Tensor, what: What
+        self, model: DepthModel, images: Tensor, name: FeatureName
     ):
         expected = model.infer(images)
-        found = extract_features(model, images, View(what))
+        found = extract_features(model, images, FeatureSpec(name))
         assert torch.equal(found.depth.values, expected.values)
         assert found.depth.kind == expected.kind
         assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.net.modules())
@@ -145,24 +160,24 @@ class TestLook:
             assert stage.values.dtype == torch.float32
 
     def test_every_block_is_there_and_one_can_be_chosen(self, model: DepthModel, images: Tensor):
-        every = extract_features(model, images, View("blocks")).maps
-        places = list_blocks(model.net)
-        assert len(every) == len(places) == sum(model.config.encoder.stage_depths)
-        for place, stage in zip(places, every, strict=True):
-            (one,) = extract_features(model, images, View("block", block=place.number)).maps
-            assert one.label == stage.label == f"block {place.number + 1}"
+        every = extract_features(model, images, FeatureSpec("blocks")).maps
+        blocks = list_blocks(model.net)
+        assert len(every) == len(blocks) == sum(model.config.encoder.stage_depths)
+        for info, stage in zip(blocks, every, strict=True):
+            (one,) = extract_features(model, images, FeatureSpec("block", block=info.index)).maps
+            assert one.label == stage.label == f"block {info.index + 1}"
             assert torch.equal(one.values, stage.values)
 
     def test_the_last_block_is_the_last_stage_before_its_norm(self, model, images):
-        (block,) = extract_features(model, images, View("block")).maps
-        stage = extract_features(model, images, View("stages")).maps[3]
+        (block,) = extract_features(model, images, FeatureSpec("block")).maps
+        stage = extract_features(model, images, FeatureSpec("stages")).maps[3]
         norm = getattr(inside(model).imgencoder, "norm", torch.nn.Identity())
         expected = norm(block.values.movedim(1, -1)).movedim(-1, 1)
         torch.testing.assert_close(stage.values, expected, rtol=0, atol=1e-6)
 
     def test_patch_tokens_are_the_embedding_of_each_patch(self, images: Tensor):
         model = make_model("dinov2")
-        (patches,) = extract_features(model, images[:1], View("patches")).maps
+        (patches,) = extract_features(model, images[:1], FeatureSpec("patches")).maps
         proj = inside(model).imgencoder.patch_embed.proj
         x = model.preprocess(images[:1])
         assert patches.values.shape == (1, 16, x.shape[2] // 8, x.shape[3] // 8)
@@ -176,13 +191,13 @@ class TestLook:
         handle = inside(model).reassemble.spatial_upx4.register_forward_hook(
             lambda _m, _i, output: seen.append(output)
         )
-        (first, *_) = extract_features(model, images[:1], View("reassembled")).maps
+        (first, *_) = extract_features(model, images[:1], FeatureSpec("reassembled")).maps
         handle.remove()
         assert torch.equal(first.values, seen[0])
         assert first.values.data_ptr() != seen[0].data_ptr()
 
     def test_the_networks_own_tokens_are_let_go_as_it_runs(self, images: Tensor):
-        # Or a deep model at a high resolution would fill the device because someone looks.
+        # Otherwise a deep model at a high resolution would fill the device.
         model = make_model("dinov2")
         first, *_, last = (inside(model).get_submodule(p.name) for p in list_blocks(model.net))
         tokens: list[Any] = []
@@ -191,18 +206,18 @@ class TestLook:
             first.register_forward_hook(lambda _m, _i, out: tokens.append(weakref.ref(out))),
             last.register_forward_hook(lambda _m, _i, _o: alive.append(tokens[0]() is not None)),
         ]
-        with watch_tokens(model, (40, 48)):
-            extract_features(model, images[:1], View("blocks"))
+        with capture_tokens(model, (40, 48)):
+            extract_features(model, images[:1], FeatureSpec("blocks"))
         for handle in handles:
             handle.remove()
         assert alive == [False]
 
-    def test_nearness_of_metres_is_the_reciprocal(self, images: Tensor):
+    def test_disparity_of_metres_is_the_reciprocal(self, images: Tensor):
         model = make_model("dinov2")
         head = replace(model.config.head, kind="metres", activation="sigmoid", max_depth=20.0)
         model.config = replace(model.config, head=head)
         model.net.head.config = head
-        found = extract_features(model, images, View("depth"))
+        found = extract_features(model, images, FeatureSpec("depth"))
         torch.testing.assert_close(found.maps[0].values[:, 0], 1 / found.depth.values)
 
 
@@ -210,19 +225,19 @@ class TestPositions:
     def test_absolute_ones_are_what_is_added(self, images: Tensor):
         for name in ("dinov2", "hybrid"):
             model = make_model(name)
-            positions = extract_features(model, images[:1], View("positions")).maps[0].values
+            positions = first_map(model, images[:1], FeatureSpec("positions"))
             posenc = inside(model).imgencoder.posenc
             grid = (positions.shape[2], positions.shape[3])
             tokens = torch.rand(1, 1 + grid[0] * grid[1], 16)
-            added = as_map(posenc(tokens, grid) - tokens, grid)
+            added = tokens_to_map(posenc(tokens, grid) - tokens, grid)
             torch.testing.assert_close(positions, added, atol=1e-6, rtol=0)
 
     def test_relative_ones_depend_on_the_point(self, images: Tensor):
         model = make_model("beit")
         grids = {}
         for x in (0.0, 1.0):
-            view = View("positions", block=0, point=(x, 0.5))
-            grids[x] = extract_features(model, images[:1], view).maps[0].values
+            spec = FeatureSpec("positions", block=0, point=(x, 0.5))
+            grids[x] = first_map(model, images[:1], spec)
         block = inside(model).imgencoder.stages[0].blocks[0]
         rows, columns = grids[0.0].shape[-2:]
         offsets = block.relative_bias.offsets((rows, columns), torch.empty(0))
@@ -233,9 +248,9 @@ class TestPositions:
 
     def test_swin_shows_the_window_of_the_point(self, images: Tensor):
         for name in ("swin1", "swin2"):
-            stage = extract_features(make_model(name), images[:1], View("positions", block=0)).maps[
-                0
-            ]
+            stage = extract_features(
+                make_model(name), images[:1], FeatureSpec("positions", block=0)
+            ).maps[0]
             assert stage.windows == (4, 0)
             assert stage.values.shape == (1, 2, 16, 16)
             known = ~stage.values[0, 0].isnan()
@@ -254,8 +269,8 @@ class TestAttention:
     @pytest.mark.parametrize("name", ["swin1", "swin2"])
     def test_in_windows(self, name: str, number: int, point: tuple[float, float], images: Tensor):
         model = make_model(name)
-        place = list_blocks(model.net)[number]
-        block = inside(model).get_submodule(place.name)
+        info = list_blocks(model.net)[number]
+        block = inside(model).get_submodule(info.name)
         seen: dict[str, Tensor] = {}
 
         def attended(_module: Any, _inputs: Any, output: Tensor) -> None:
@@ -266,9 +281,7 @@ class TestAttention:
             block.attn.register_forward_hook(attended),
         ]
         heads = [
-            extract_features(model, images[:1], View("attention", number, head, "point", point))
-            .maps[0]
-            .values
+            first_map(model, images[:1], FeatureSpec("attention", number, head, "point", point))
             for head in range(2)
         ]
         for handle in handles:
@@ -289,16 +302,16 @@ class TestAttention:
     @pytest.mark.parametrize("name", ["dinov2", "beit", "hybrid"])
     def test_of_tokens(self, name: str, images: Tensor):
         model = make_model(name)
-        place = list_blocks(model.net)[-2]
-        block = inside(model).get_submodule(place.name)
+        info = list_blocks(model.net)[-2]
+        block = inside(model).get_submodule(info.name)
         seen: dict[str, Tensor] = {}
         handle = block.attn.register_forward_hook(
             lambda _m, inputs, output: seen.update(x=inputs[0], out=output)
         )
 
         def weights(source: Any, point: tuple[float, float], head: int | None) -> Tensor:
-            view = View("attention", place.number, head, source, point)
-            return extract_features(model, images[:1], view).maps[0].values[0, 0]
+            spec = FeatureSpec("attention", info.index, head, source, point)
+            return first_map(model, images[:1], spec)[0, 0]
 
         weights("point", (0, 0), 0)
         value = block.attn.qkv(seen["x"])[0].chunk(3, dim=-1)[2].unflatten(-1, (2, -1))
@@ -328,8 +341,8 @@ class TestAttention:
         model = make_model("swin2")
 
         def weights(source: Any, point: tuple[float, float] = (0, 0)) -> Tensor:
-            view = View("attention", 1, 0, source, point)
-            return extract_features(model, images[:1], view).maps[0].values[0, 0]
+            spec = FeatureSpec("attention", 1, 0, source, point)
+            return first_map(model, images[:1], spec)[0, 0]
 
         total = torch.zeros(16, 16)
         for r in range(16):
@@ -339,9 +352,9 @@ class TestAttention:
 
     def test_the_average_of_many_rows_is_taken_in_parts(self, images: Tensor, monkeypatch):
         model = make_model("beit")
-        whole = extract_features(model, images, View("attention", source="average")).maps[0].values
+        whole = first_map(model, images, FeatureSpec("attention", query="average"))
         monkeypatch.setattr("dpt_core.stages.attention.ROWS", 3)
-        parts = extract_features(model, images, View("attention", source="average")).maps[0].values
+        parts = first_map(model, images, FeatureSpec("attention", query="average"))
         torch.testing.assert_close(parts, whole)
 
 
@@ -355,46 +368,53 @@ def merge(windows: Tensor, block: Any) -> Tensor:
 
 class TestErrors:
     @pytest.mark.parametrize(
-        ("view", "message"),
+        ("spec", "message"),
         [
-            (View("block", block=5), r"Block 6 was asked for, but this model has 5 blocks"),
-            (View("attention", head=2), r"Head 3 was asked for, but this block has 2 heads"),
-            (View("attention", point=(0.5, 1.5)), r"x = 0.5, y = 1.5; both go from 0"),
-            (View(cast(Any, "smell")), r"no view 'smell'; choose one of patches, stages"),
+            (FeatureSpec("block", block=5), r"Block 6 was requested, but this model has 5 blocks"),
+            (FeatureSpec("attention", head=2), r"Head 3 was requested, but this block has 2 heads"),
+            (FeatureSpec("attention", point=(0.5, 1.5)), r"x = 0.5, y = 1.5; both go from 0"),
+            (
+                FeatureSpec(cast(Any, "smell")),
+                r"no features 'smell'; choose one of patches, stages",
+            ),
         ],
     )
-    def test_what_is_not_there_is_named(self, view: View, message: str, images: Tensor):
+    def test_errors_name_what_is_missing(self, spec: FeatureSpec, message: str, images: Tensor):
         model = make_model("dinov2")
         with pytest.raises(ValueError, match=message):
-            extract_features(model, images, view)
+            extract_features(model, images, spec)
         assert not any(m._forward_hooks for m in model.net.modules())
 
-    def test_maps_without_room_are_refused_before_they_are_taken(self, images: Tensor):
+    def test_maps_that_do_not_fit_into_memory_are_refused_at_the_first_image(self, images: Tensor):
         model = make_model("dinov2")
-        view, done = View("stages"), []
-        needed = sum(stage.values.nbytes for stage in extract_features(model, images, view).maps)
-        extract_features(model, images, view, most_bytes=needed)
+        spec, done = FeatureSpec("stages"), []
+        needed = sum(stage.values.nbytes for stage in extract_features(model, images, spec).maps)
+        extract_features(model, images, spec, max_bytes=needed)
         with pytest.raises(ValueError, match=r"maps of 2 images would take 0\.0 GB of memory"):
             extract_features(
-                model, images, view, most_bytes=needed - 1, progress=lambda *at: done.append(at)
+                model, images, spec, max_bytes=needed - 1, progress=lambda *at: done.append(at)
             )
         assert not done
         assert not any(m._forward_hooks for m in model.net.modules())
 
+    def test_no_images(self):
+        with pytest.raises(ValueError, match="There are no images"):
+            extract_features(make_model("dinov2"), torch.rand(0, 3, 40, 48), FeatureSpec("stages"))
+
     def test_swin_has_no_cls_token(self, images: Tensor):
         with pytest.raises(ValueError, match="Swin has no cls token"):
-            extract_features(make_model("swin1"), images, View("attention", source="cls"))
+            extract_features(make_model("swin1"), images, FeatureSpec("attention", query="cls"))
 
 
-class TestChanges:
+class TestAblation:
     def test_a_stage_left_out_is_a_map_of_zeros(self, model: DepthModel, images: Tensor):
-        changes = Ablation(fusion=(1.0, 0.0, 1.0, 2.5))
-        before = extract_features(model, images, View("reassembled"))
-        after = extract_features(model, images, View("reassembled"), changes=changes)
+        ablation = Ablation(fusion=(1.0, 0.0, 1.0, 2.5))
+        before = extract_features(model, images, FeatureSpec("reassembled"))
+        after = extract_features(model, images, FeatureSpec("reassembled"), ablation=ablation)
         assert after.maps[1].values.abs().max() == 0
         assert torch.equal(after.maps[3].values, 2.5 * before.maps[3].values)
-        with ablate(model.net, changes):
-            fused = extract_features(model, images, View("fused")).maps[0].values
+        with ablate(model.net, ablation):
+            fused = first_map(model, images, FeatureSpec("fused"))
         for number in range(2):
             with torch.no_grad():
                 maps = [s.values[number : number + 1] for s in after.maps]
@@ -410,24 +430,26 @@ class TestChanges:
 
     def test_a_skipped_block_passes_its_input_on(self, model: DepthModel, images: Tensor):
         last = len(list_blocks(model.net)) - 1
-        view = View("block", block=last)
-        skipped = extract_features(model, images, view, changes=Ablation(skip_blocks=(last,)))
+        spec = FeatureSpec("block", block=last)
+        skipped = extract_features(model, images, spec, ablation=Ablation(skip_blocks=(last,)))
         block = inside(model).get_submodule(list_blocks(model.net)[last].name)
         seen: list[Tensor] = []
         handle = block.register_forward_pre_hook(lambda _m, inputs: seen.append(inputs[0]))
-        expected = extract_features(model, images, view).depth
+        expected = extract_features(model, images, spec).depth
         handle.remove()
         assert not torch.equal(skipped.depth.values, expected.values)
         grid = (skipped.maps[0].values.shape[2], skipped.maps[0].values.shape[3])
-        assert torch.equal(skipped.maps[0].values, torch.cat([as_map(x, grid) for x in seen]))
+        assert torch.equal(
+            skipped.maps[0].values, torch.cat([tokens_to_map(x, grid) for x in seen])
+        )
 
-    def test_who_watches_already_sees_the_change(self, images: Tensor):
+    def test_capture_sees_the_ablation_in_either_order(self, images: Tensor):
         model = make_model("dinov2")
-        changes = Ablation(skip_blocks=(1,), fusion=(2.0, 1.0, 1.0, 1.0))
+        ablation = Ablation(skip_blocks=(1,), fusion=(2.0, 1.0, 1.0, 1.0))
         names = ["imgencoder.stages.0.blocks.1", f"reassemble.{SCALES[0]}"]
-        with capture(model.net, names) as early, ablate(model.net, changes):
+        with capture(model.net, names) as early, ablate(model.net, ablation):
             model.infer(images[:1])
-        with ablate(model.net, changes), capture(model.net, names) as late:
+        with ablate(model.net, ablation), capture(model.net, names) as late:
             model.infer(images[:1])
         assert all(torch.equal(early[name], late[name]) for name in names)
 
@@ -443,7 +465,7 @@ class TestChanges:
 
 def test_norms_are_those_of_the_blocks(model: DepthModel, images: Tensor):
     norms, depth = block_norms(model, images)
-    every = extract_features(model, images, View("blocks"))
+    every = extract_features(model, images, FeatureSpec("blocks"))
     expected = torch.stack([s.values.norm(dim=1).mean(dim=(1, 2)) for s in every.maps], dim=1)
     torch.testing.assert_close(norms, expected)
     assert torch.equal(depth.values, every.depth.values)
@@ -454,6 +476,8 @@ def test_it_works_for_a_loaded_checkpoint_in_half_precision(
 ):
     path = write_depth_anything(tmp_path / "depth_anything_v2_vits.pth")
     loaded = dpt_core.load(path, dtype=torch.bfloat16)
-    found = extract_features(loaded, images, View("attention", source="average"), resolution=70)
+    found = extract_features(
+        loaded, images, FeatureSpec("attention", query="average"), resolution=70
+    )
     assert found.maps[0].values.shape == (2, 1, 5, 6)
     assert found.maps[0].values.sum(dim=(2, 3)).max() <= 1.01

@@ -1,4 +1,4 @@
-"""The image encoder of Segment Anything, looked into."""
+"""Feature maps of Segment Anything's image encoder, against the parts called directly."""
 
 from pathlib import Path
 from typing import Any, cast
@@ -11,7 +11,7 @@ from dpt_core.checkpoint.inspection import Inspection
 from dpt_core.sam.config import ImageEncoderConfig, MaskDecoderConfig, SAMConfig
 from dpt_core.sam.model import SamModel
 from dpt_core.sam.network import SAM
-from dpt_core.stages import View, extract_sam_features
+from dpt_core.stages import FeatureSpec, extract_sam_features
 
 ENCODER = ImageEncoderConfig(
     width=12, heads=2, mlp_hidden=16, patch=8, grid=6, stages=(1, 1, 0, 1), window=4
@@ -46,9 +46,9 @@ def test_maps_are_what_the_parts_return_where_the_image_is(model: SamModel, imag
         for stage in encoder.stages:
             tokens.append(stage(tokens[-1]))
     covered = (slice(None), slice(0, 3), slice(0, 6))  # 24×48 pixels of the 48×48
-    (found,) = extract_sam_features(model, images, View("patches"))
+    (found,) = extract_sam_features(model, images, FeatureSpec("patches"))
     torch.testing.assert_close(found.values.movedim(1, -1), patches[covered])
-    *stages, embedding = extract_sam_features(model, images, View("stages"))
+    *stages, embedding = extract_sam_features(model, images, FeatureSpec("stages"))
     assert [stage.label for stage in stages] == [f"stage {i}" for i in range(1, 5)]
     for stage, expected in zip(stages, tokens[1:], strict=True):
         torch.testing.assert_close(
@@ -56,28 +56,30 @@ def test_maps_are_what_the_parts_return_where_the_image_is(model: SamModel, imag
         )
     whole = model.encode_image(images).features
     assert torch.equal(embedding.values, whole[:, :, :3])
-    (positions,) = extract_sam_features(model, images[:1], View("positions"))
+    (positions,) = extract_sam_features(model, images[:1], FeatureSpec("positions"))
     assert torch.equal(positions.values.movedim(1, -1), encoder.pos_embed[covered])
 
 
 def test_every_block_in_order(model: SamModel, images: Tensor):
-    blocks = extract_sam_features(model, images, View("blocks"))
+    blocks = extract_sam_features(model, images, FeatureSpec("blocks"))
     assert [block.label for block in blocks] == [f"block {i}" for i in range(1, 8)]
-    stages = extract_sam_features(model, images, View("stages"))
+    stages = extract_sam_features(model, images, FeatureSpec("stages"))
     for stage, last in zip(stages, (1, 3, 4, 6), strict=False):
         assert torch.equal(stage.values, blocks[last].values)
-    (one,) = extract_sam_features(model, images, View("block", block=2))
+    (one,) = extract_sam_features(model, images, FeatureSpec("block", block=2))
     assert torch.equal(one.values, blocks[2].values)
     assert not any(module._forward_hooks for module in model.net.modules())
 
 
 @pytest.mark.parametrize(
-    ("view", "message"),
+    ("spec", "message"),
     [
-        (View("block", block=7), "this model has 7 blocks; choose 1 to 7"),
-        (View(cast(Any, "fused")), "no view 'fused'; choose block or one of patches"),
+        (FeatureSpec("block", block=7), "this model has 7 blocks; choose 1 to 7"),
+        (FeatureSpec(cast(Any, "fused")), "no features 'fused'; choose block or one of patches"),
     ],
 )
-def test_what_is_not_there_is_named(model: SamModel, images: Tensor, view: View, message: str):
+def test_errors_name_what_is_missing(
+    model: SamModel, images: Tensor, spec: FeatureSpec, message: str
+):
     with pytest.raises(ValueError, match=message):
-        extract_sam_features(model, images, view)
+        extract_sam_features(model, images, spec)

@@ -1,4 +1,4 @@
-"""Pictures of maps, against numpy (and scikit-learn where it is)."""
+"""Pictures of feature maps, against numpy (and scikit-learn if it is installed)."""
 
 import io
 import json
@@ -13,7 +13,9 @@ from torch import Tensor
 import dpt_core
 from dpt_core.depth_map import Depth
 from dpt_core.render import colorize
-from dpt_core.stages import FeatureMap, MapStyle, View, extract_features, visualize
+from dpt_core.stages import FeatureMap, FeatureSpec, MapStyle, extract_features, visualize
+from dpt_core.stages.clusters import PALETTE, fit_clusters
+from dpt_core.stages.components import SUBSPACE, align_scores, fit_components
 from dpt_core.stages.contact_sheet import (
     GAP,
     LABEL_HEIGHT,
@@ -23,8 +25,8 @@ from dpt_core.stages.contact_sheet import (
     draw_sheet,
     tile_size,
 )
-from dpt_core.stages.explorer import CHANNELS, Tokens, align, pack, shrink, watch_tokens
-from dpt_core.stages.pictures import PALETTE, fit_components, fit_regions, similarity
+from dpt_core.stages.explorer import CHANNELS, TokenMap, capture_tokens, pack, project_tokens
+from dpt_core.stages.pictures import cosine_similarity
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
@@ -59,6 +61,14 @@ class TestComponents:
         np.testing.assert_allclose(ours.axes.numpy(), theirs.components_, atol=1e-9)
         np.testing.assert_allclose(ours.mean.numpy(), theirs.mean_, atol=1e-9)
 
+    def test_axes_of_wide_vectors_are_found_in_a_subspace(self):
+        spectrum = torch.tensor([9.0, 6.0, 4.0, *(1 / torch.arange(1.0, 198.0))])
+        cells = noise(300, 200) * spectrum @ torch.linalg.qr(noise(200, 200, seed=1)).Q + 2
+        assert cells.shape[1] > SUBSPACE
+        _, _, rows = np.linalg.svd((cells - cells.mean(dim=0)).double().numpy())
+        for axis, expected in zip(fit_components(cells).axes.numpy(), rows, strict=False):
+            np.testing.assert_allclose(axis, expected * np.sign(axis @ expected), atol=1e-4)
+
     def test_colours_are_scores_between_percentiles(self, tokens: Tensor):
         (picture,) = visualize([FeatureMap("a", tokens)], MapStyle("pca"))
         cells = cells_of(tokens)
@@ -83,17 +93,30 @@ class TestComponents:
         )
         assert (before.rgb - after.rgb).abs().max() < 0.1
 
-    def test_together_means_one_fit_for_all_maps(self, tokens: Tensor):
+    def test_shared_fit_means_one_fit_for_all_maps(self, tokens: Tensor):
         maps = [FeatureMap("a", tokens), FeatureMap("b", 2 * tokens)]
         apart = visualize(maps, MapStyle("pca"))
-        both = visualize(maps, MapStyle("pca", together=True))
+        both = visualize(maps, MapStyle("pca", shared_fit=True))
         torch.testing.assert_close(apart[0].rgb, apart[1].rgb)
         assert (both[0].rgb - both[1].rgb).abs().max() > 0.1
 
-    def test_maps_of_other_widths_cannot_be_fitted_together(self, tokens: Tensor):
+    def test_similar_maps_keep_their_colours_when_components_swap(self, tokens: Tensor):
+        # A stronger second component comes first, and would be red instead of green.
+        cells = torch.from_numpy(cells_of(tokens)).float()
+        second = fit_components(cells).axes[1].float()
+        projection = torch.einsum("c,bchw->bhw", second, tokens - cells.mean(dim=0)[:, None, None])
+        changed = tokens + 2 * second[:, None, None] * projection[:, None]
+        first, aligned = visualize(
+            [FeatureMap("a", tokens), FeatureMap("b", changed)], MapStyle("pca")
+        )
+        (alone,) = visualize([FeatureMap("b", changed)], MapStyle("pca"))
+        assert (aligned.rgb - first.rgb).abs().mean() < 0.02
+        assert (alone.rgb - first.rgb).abs().mean() > 0.1
+
+    def test_maps_of_other_widths_cannot_be_share_a_fit(self, tokens: Tensor):
         maps = [FeatureMap("a", tokens), FeatureMap("b", tokens[:, :8])]
         with pytest.raises(ValueError, match="have 20, 8 channels, so they cannot share"):
-            visualize(maps, MapStyle("pca", together=True))
+            visualize(maps, MapStyle("pca", shared_fit=True))
 
     def test_two_channels_and_a_flat_map(self):
         (two,) = visualize([FeatureMap("a", noise(1, 2, 4, 4))], MapStyle("pca"))
@@ -104,7 +127,7 @@ class TestComponents:
 
 class TestScalars:
     def test_similarity_is_the_cosine(self, tokens: Tensor):
-        found = similarity(tokens, (0.5, 0.99)).numpy()
+        found = cosine_similarity(tokens, (0.5, 0.99)).numpy()
         cells = tokens.movedim(1, -1).double().numpy()
         for image, line in zip(cells, found, strict=True):
             place = image[5, 3]
@@ -134,10 +157,14 @@ class TestScalars:
         torch.testing.assert_close(picture.rgb, colorize(unit, "viridis"), atol=1e-5, rtol=0)
         assert picture.scale == f"{values.min():.2g} … {values.max():.2g}"
 
-    @pytest.mark.parametrize("how", ["pca", "norm", "channel", "similarity"])
-    def test_one_channel_is_shown_as_it_is(self, how: Any):
+    @pytest.mark.parametrize(
+        "visualization", ["pca", "norm", "mean", "channel", "similarity", "clusters"]
+    )
+    def test_one_channel_is_shown_as_it_is(self, visualization: Any):
         values = -noise(1, 1, 4, 5).abs()
-        (picture,) = visualize([FeatureMap("a", values)], MapStyle(how, channel=3, colormap="grey"))
+        (picture,) = visualize(
+            [FeatureMap("a", values)], MapStyle(visualization, channel=3, colormap="grey")
+        )
         unit = (values - values.min()) / (values.max() - values.min())
         torch.testing.assert_close(picture.rgb[..., 0], unit[:, 0])
 
@@ -151,35 +178,35 @@ class TestScalars:
     @pytest.mark.parametrize(
         ("style", "message"),
         [
-            (MapStyle("channel", channel=20), "Channel 20 was asked for, but a has 20 channels"),
-            (MapStyle("regions", regions=1), "1 regions were asked for; choose 2 to 12"),
-            (MapStyle(cast(Any, "loud")), "no way 'loud'; choose one of pca, norm"),
+            (MapStyle("channel", channel=20), "Channel 20 was requested, but a has 20 channels"),
+            (MapStyle("clusters", clusters=1), "1 clusters were requested; choose 2 to 12"),
+            (MapStyle(cast(Any, "loud")), "no visualization 'loud'; choose one of pca, norm"),
             (MapStyle("similarity", point=(2, 0)), "x = 2, y = 0; both go from 0"),
         ],
     )
-    def test_what_cannot_be_shown_is_named(self, tokens: Tensor, style: MapStyle, message: str):
+    def test_errors_name_what_cannot_be_drawn(self, tokens: Tensor, style: MapStyle, message: str):
         with pytest.raises(ValueError, match=message):
             visualize([FeatureMap("a", tokens)], style)
 
 
-class TestRegions:
+class TestClusters:
     def test_separate_groups_are_found_largest_first(self):
         centres = torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
         labels = torch.tensor([0] * 30 + [1] * 10 + [2] * 20)[torch.randperm(60)]
         cells = centres[labels] + 0.1 * noise(60, 2)
-        found = fit_regions(cells, 3)
+        found = fit_clusters(cells, 3)
         for i, expected in zip((0, 2, 1), found, strict=True):
             torch.testing.assert_close(cells[labels == i].mean(dim=0), expected)
 
     def test_the_same_input_gives_the_same_picture(self, tokens: Tensor):
-        style = MapStyle("regions", regions=5)
+        style = MapStyle("clusters", clusters=5)
         first, second = (visualize([FeatureMap("a", tokens)], style)[0].rgb for _ in range(2))
         assert torch.equal(first, second)
         colours = {tuple(c) for c in (first * 255).round().int().flatten(0, 2).tolist()}
         assert colours == set(PALETTE[:5])
 
-    def test_fewer_different_cells_than_regions(self):
-        assert len(fit_regions(torch.ones(8, 3), 4)) == 1
+    def test_fewer_different_cells_than_clusters(self):
+        assert len(fit_clusters(torch.ones(8, 3), 4)) == 1
 
 
 class TestSheet:
@@ -235,23 +262,22 @@ class TestExplorer:
         values = torch.einsum(
             "cd,dn->cn", torch.linalg.qr(noise(200, 200)).Q, spectrum[:, None] * noise(200, 90)
         )
-        small = shrink(values.view(200, 9, 10))
-        assert small.channels == 200
-        assert small.vectors.shape == (9, 10, CHANNELS)
+        small = project_tokens(values.view(200, 9, 10))
+        assert small.shape == (9, 10, CHANNELS)
         cells = torch.nn.functional.normalize(values.T, dim=1)
-        found = small.vectors.flatten(0, 1).half().float()
+        found = small.flatten(0, 1).half().float()
         assert (found @ found.T - cells @ cells.T).abs().max() < 0.03
 
     def test_few_channels_are_exact(self):
         values = noise(40, 3, 4)
-        small = shrink(values)
-        assert small.vectors.shape == (3, 4, 40)
+        small = project_tokens(values)
+        assert small.shape == (3, 4, 40)
         cells = torch.nn.functional.normalize(values.flatten(1).T, dim=1)
-        torch.testing.assert_close(small.vectors.flatten(0, 1), cells)
+        torch.testing.assert_close(small.flatten(0, 1), cells)
 
     def test_the_pack_holds_what_the_header_says(self):
         stages = [
-            Tokens(
+            TokenMap(
                 f"stage {i}",
                 "note",
                 "stage",
@@ -262,7 +288,7 @@ class TestExplorer:
             for i in range(3)
         ]
         depth = Depth(noise(1, 30, 40), "inverse")
-        content = pack("a title", torch.full((3, 30, 40), 0.5), depth, stages)
+        content = pack("a title", torch.full((3, 30, 40), 0.5), depth, stages, "viridis")
         assert content[:4] == b"DPTS"
         length = int.from_bytes(content[4:8], "little")
         header, body = json.loads(content[8 : 8 + length]), content[8 + length :]
@@ -274,6 +300,11 @@ class TestExplorer:
             np.testing.assert_array_equal(vectors, tokens.vectors.numpy())
             rgb = np.frombuffer(body, np.uint8, 18, entry["rgb"]).reshape(2, 3, 3)
             np.testing.assert_array_equal(rgb, tokens.rgb.numpy())
+        place = header["colormap"]
+        assert place["length"] == 3 * 256
+        colours = np.frombuffer(body, np.uint8, place["length"], place["offset"]).reshape(-1, 3)
+        expected = colorize(torch.linspace(0, 1, 256)[None, None], "viridis")[0, 0] * 255
+        np.testing.assert_array_equal(colours, expected.round().byte().numpy())
         for name, level in (("photo", 127), ("depth", None)):
             place = header[name]
             picture = body[place["offset"] : place["offset"] + place["length"]]
@@ -282,12 +313,12 @@ class TestExplorer:
                 assert level is None or abs(image.getpixel((5, 5))[0] - level) <= 2
 
 
-class TestWatchTokens:
+class TestCaptureTokens:
     def test_tokens_are_those_of_the_first_image(self, write_depth_anything, tmp_path):
         model = dpt_core.load(write_depth_anything(tmp_path / "depth_anything_v2_vits.pth"))
         images = torch.rand(2, 3, 56, 70, generator=torch.Generator().manual_seed(0))
-        with watch_tokens(model, (56, 70), 56) as tokens:
-            found = extract_features(model, images, View("stages"), resolution=56)
+        with capture_tokens(model, (56, 70), 56) as tokens:
+            found = extract_features(model, images, FeatureSpec("stages"), resolution=56)
         assert torch.equal(found.depth.values, model.infer(images, 56, 1).values)
         assert [t.kind for t in tokens] == ["patches", *["stage"] * 4, *["block"] * 12]
         for stage, token in zip(found.maps, tokens[1:5], strict=True):
@@ -297,14 +328,27 @@ class TestWatchTokens:
             assert token.rgb.shape == (4, 5, 3)
             assert token.rgb.float().std() > 20
 
+    def test_colours_are_those_of_the_contact_sheet(self, write_depth_anything, tmp_path):
+        model = dpt_core.load(write_depth_anything(tmp_path / "depth_anything_v2_vits.pth"))
+        image = torch.rand(1, 3, 56, 70, generator=torch.Generator().manual_seed(0))
+        with capture_tokens(model, (56, 70), 56) as tokens:
+            model.infer(image, 56)
+        for kind, name in (("patches", "patches"), ("stage", "stages"), ("block", "blocks")):
+            maps = extract_features(model, image, FeatureSpec(cast(Any, name)), resolution=56).maps
+            drawn = visualize(maps, MapStyle("pca"))
+            explored = [token for token in tokens if token.kind == kind]
+            for token, picture in zip(explored, drawn, strict=True):
+                difference = token.rgb.float() / 255 - picture.rgb[0]
+                assert difference.abs().max() < 0.01, token.label
+
     def test_a_single_patch(self, write_depth_anything, tmp_path):
         model = dpt_core.load(write_depth_anything(tmp_path / "depth_anything_v2_vits.pth"))
-        with watch_tokens(model, (1, 1), 14) as tokens:
+        with capture_tokens(model, (1, 1), 14) as tokens:
             model.infer(torch.rand(1, 3, 1, 1), 14)
         assert all(torch.isfinite(token.vectors).all() for token in tokens)
 
     def test_colours_of_like_maps_are_alike(self):
         # Components that change places or sign are turned back.
-        scores = noise(8, 8, 3)
+        scores = noise(2, 8, 8, 3)
         turned = scores @ torch.tensor([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]])
-        torch.testing.assert_close(align(turned, scores), scores)
+        torch.testing.assert_close(align_scores(turned, scores), scores)
