@@ -1,1 +1,1 @@
-"""Nodes that look inside a model."""
+"""Nodes that show what happens inside a model."""

@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from dpt_core.stages import View, extract_features
+from dpt_core.stages import FeatureSpec, extract_features
 
 NODE = "DPTVisualizeStages"
+CHANNEL_MESSAGE = "stage 1 has 64 channels; choose 0 to 63"
 
 
 def photographs(count: int = 2, height: int = 45, width: int = 61) -> Tensor:
@@ -32,12 +33,14 @@ def hosted(load: Any, tiny: str) -> Any:
 def visualize(
     host: Any, hosted: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Any]:
-    """A function that runs the node: (what, how, **other inputs) → its output."""
+    """A function that runs the node: (features, visualization, **other inputs) → its output."""
     monkeypatch.setattr(host.files, "get_temp_directory", lambda: str(tmp_path / "temp"))
 
-    def run(what: Any = "stages", how: Any = "PCA colors", **inputs: Any) -> Any:
-        what = what if isinstance(what, dict) else {"what": what}
-        how = how if isinstance(how, dict) else {"how": how}
+    def run(features: Any = "stages", visualization: Any = "PCA", **inputs: Any) -> Any:
+        if not isinstance(features, dict):
+            features = {"features": features}
+        if not isinstance(visualization, dict):
+            visualization = {"visualization": visualization}
         defaults = {
             "model": hosted,
             "image": photographs(),
@@ -49,69 +52,71 @@ def visualize(
             "resolution": 70,
             "tile_width": 120,
         }
-        return host.run(NODE, what=what, how=how, **{**defaults, **inputs})
+        choices = {"features": features, "visualization": visualization}
+        return host.run(NODE, **{**defaults, **choices, **inputs})
 
     return run
 
 
-def what_options(host: Any) -> list[str]:
-    what = next(i for i in host.nodes[NODE].GET_SCHEMA().inputs if i.id == "what")
-    return [option.key for option in what.options]
+def feature_options(host: Any) -> list[str]:
+    inputs = host.nodes[NODE].GET_SCHEMA().inputs
+    features = next(i for i in inputs if i.id == "features")
+    return [option.key for option in features.options]
 
 
 def test_every_part_makes_a_sheet_maps_and_depth(host, hosted, visualize):
     expected = hosted.model.infer(photographs().movedim(-1, 1), 70, 1).values
     counts = {"stages": 4, "all blocks": 12, "reassembled maps": 4, "fused maps": 4}
-    counts["head features"] = 2
-    for what in what_options(host):
-        sheet, maps, depth = visualize(what).result
+    counts["head maps"] = 2
+    for features in feature_options(host):
+        sheet, maps, depth = visualize(features).result
         assert len(sheet) == 2
         assert sheet.shape[-1] == 3
-        assert len(maps) == 2 * counts.get(what, 1)
+        assert len(maps) == 2 * counts.get(features, 1)
         for pictures in (sheet, maps):
             assert pictures.min() >= 0
             assert pictures.max() <= 1
-            assert pictures.std() > 0.01, what
+            assert pictures.std() > 0.01, features
         assert torch.equal(depth.values, expected)
 
 
 @pytest.mark.parametrize(
-    "how",
+    "visualization",
     [
-        "PCA colors",
-        {"how": "PCA colors", "same_colors": True},
+        "PCA",
+        {"visualization": "PCA", "shared_fit": True},
         "similarity",
-        {"how": "regions", "regions": 3, "same_colors": True},
+        {"visualization": "clusters", "clusters": 3, "shared_fit": True},
         "norm",
         "mean",
-        {"how": "channel", "channel": 63},
+        {"visualization": "channel", "channel": 63},
     ],
 )
-def test_every_way_to_show_the_stages(visualize, how):
-    _, maps, _ = visualize("stages", how).result
+def test_every_visualization_of_the_stages(visualize, visualization):
+    _, maps, _ = visualize("stages", visualization).result
     assert maps.shape == (8, 5, 7, 3)
     assert maps.std() > 0.05
 
 
 def test_maps_come_frame_by_frame_and_in_the_size_asked_for(hosted, visualize):
-    way = {"how": "channel", "channel": 3}
+    style = {"visualization": "channel", "channel": 3}
     images = photographs().movedim(-1, 1)
-    stages = extract_features(hosted.model, images, View("stages"), resolution=70).maps
-    _, maps, _ = visualize("stages", way, colormap="grey").result
+    stages = extract_features(hosted.model, images, FeatureSpec("stages"), resolution=70).maps
+    _, maps, _ = visualize("stages", style, colormap="grey").result
     for number, picture in enumerate(maps):
         values = stages[number % 4].values[:, 3]
         unit = (values - values.min()) / (values.max() - values.min())
         torch.testing.assert_close(picture[..., 0].cpu().float(), unit[number // 4])
-    _, nearest, _ = visualize("stages", way, colormap="grey", map_size="image").result
+    _, nearest, _ = visualize("stages", style, colormap="grey", map_size="image").result
     assert nearest.shape == (8, 45, 61, 3)
     assert set(nearest[0, ..., 0].unique().tolist()) == set(maps[0, ..., 0].unique().tolist())
-    blended = visualize("stages", way, map_size="image", resampling="bilinear").result[1]
+    blended = visualize("stages", style, map_size="image", resampling="bilinear").result[1]
     assert len(blended[0, ..., 0].unique()) > 100
 
 
 def test_too_many_images_for_the_memory_are_refused(host, visualize, monkeypatch):
     monkeypatch.setattr(host.pack.nodes.host.memory, "free_cpu_memory", lambda: 1000)
-    with pytest.raises(ValueError, match="Show fewer images at a time"):
+    with pytest.raises(ValueError, match="Use fewer images at a time"):
         visualize("stages")
 
 
@@ -123,20 +128,20 @@ def test_maps_of_several_sizes_take_the_finest(visualize):
 def test_attention_follows_its_inputs(visualize):
     def attention(**inputs: Any) -> Tensor:
         place = {name: inputs.pop(name) for name in ("x", "y") if name in inputs}
-        return visualize({"what": "attention", **inputs}, **place).result[1]
+        return visualize({"features": "attention", **inputs}, **place).result[1]
 
     first = attention(block=1)
     assert not torch.equal(first, attention(block=2))
-    assert not torch.equal(first, attention(block=1, attention_of="average"))
+    assert not torch.equal(first, attention(block=1, query="average"))
     assert not torch.equal(first, attention(block=1, x=0.0, y=1.0))
     assert torch.equal(
-        attention(block=1, attention_of="cls token"),
-        attention(block=1, attention_of="cls token", x=0.0, y=1.0),
+        attention(block=1, query="cls token"),
+        attention(block=1, query="cls token", x=0.0, y=1.0),
     )
     assert torch.equal(attention(), attention(block=12))
 
 
-def test_experiments_change_the_depth_and_nothing_stays(visualize):
+def test_ablations_change_the_depth_of_their_run_alone(visualize):
     before = visualize("depth").result[2].values
     for inputs in ({"stage_1": 0.0}, {"stage_4": 3.0}, {"skip_block": 5}):
         assert not torch.equal(visualize("depth", **inputs).result[2].values, before), inputs
@@ -144,16 +149,24 @@ def test_experiments_change_the_depth_and_nothing_stays(visualize):
 
 
 @pytest.mark.parametrize(
-    ("what", "how", "message"),
+    ("features", "visualization", "message"),
     [
-        ({"what": "one block", "block": 13}, "norm", "this model has 12 blocks; choose 1 to 12"),
-        ({"what": "attention", "head": 2}, "norm", "this block has 1 heads"),
-        ("stages", {"how": "channel", "channel": 64}, "stage 1 has 64 channels; choose 0 to 63"),
+        (
+            {"features": "one block", "block": 13},
+            "norm",
+            "this model has 12 blocks; choose 1 to 12",
+        ),
+        ({"features": "attention", "head": 2}, "norm", "this block has 1 heads"),
+        (
+            "stages",
+            {"visualization": "channel", "channel": 64},
+            "stage 1 has 64 channels; choose 0 to 63",
+        ),
     ],
 )
-def test_what_is_not_there_is_said(visualize, what, how, message):
+def test_errors_name_what_is_missing(visualize, features, visualization, message):
     with pytest.raises(ValueError, match=message):
-        visualize(what, how)
+        visualize(features, visualization)
 
 
 def test_the_explorers_file_is_written_once_and_only_when_wanted(visualize, tmp_path):
