@@ -27,12 +27,14 @@ function makeFile(maps, { version = 1 } = {}) {
   };
   const photo = { offset: add(Uint8Array.of(1, 2, 3)), length: 3 };
   const depth = { offset: add(Uint8Array.of(4, 5)), length: 2 };
+  const colormap = { offset: add(Uint8Array.of(0, 0, 0, 9, 8, 7)), length: 6 };
   const entries = maps.map(({ vectors, rgb, ...rest }) => ({
     ...rest,
     vectors: add(Uint16Array.from(vectors)),
     rgb: add(Uint8Array.from(rgb)),
   }));
-  let header = JSON.stringify({ version, title: "a model", photo, depth, maps: entries });
+  const title = "a model";
+  let header = JSON.stringify({ version, title, photo, depth, colormap, maps: entries });
   header = header.padEnd(Math.ceil(header.length / 8) * 8);
   const start = Buffer.alloc(8);
   start.write("DPTS");
@@ -49,6 +51,7 @@ test("a file is read as it was written", () => {
   assert.equal(file.title, "a model");
   assert.deepEqual([...file.photo], [1, 2, 3]);
   assert.deepEqual([...file.depth], [4, 5]);
+  assert.deepEqual([...file.colourMap], [0, 0, 0, 9, 8, 7]);
   const [map] = file.maps;
   assert.deepEqual([map.label, map.rows, map.columns, map.channels], ["stage 1", 1, 2, 9]);
   assert.deepEqual([...halfToFloat(map.vectors)], [1, 0, 0, 1]);
@@ -96,10 +99,11 @@ test("a whole 37 × 37 grid in every stage fits into a frame many times", () => 
   const vectors = Float32Array.from({ length: count * 64 }, (_, i) => Math.sin(i) / 8);
   const out = new Float32Array(count);
   const rgba = new Uint8ClampedArray(4 * count);
+  const colourMap = new Uint8Array(3 * 256);
   const draw = () => {
     for (let map = 0; map < 6; map++) {
       similarity(vectors, 64, 700, out);
-      paintValues(out, rgba);
+      paintValues(out, colourMap, rgba);
     }
   };
   draw();
@@ -118,17 +122,17 @@ test("a step goes from the middle of a cell to that of the next, and not out of 
   assert.deepEqual(neighbour(map, { x: 1, y: 0 }, 1, -1), { x: 0.875, y: 0.25 });
 });
 
-test("numbers become colours from dark to light, and stop at 0 and 1", () => {
+test("numbers take the colours of the colour map, and stop at 0 and 1", () => {
   const rgba = new Uint8ClampedArray(20);
-  paintValues(Float32Array.of(-1, 0, 0.5, 1, 7), rgba);
+  const colourMap = Uint8Array.of(1, 2, 3, 40, 50, 60, 255, 254, 253);
+  paintValues(Float32Array.of(-1, 0, 0.5, 1, 7), colourMap, rgba);
   /** @param {number} i */
   const color = (i) => [...rgba.subarray(4 * i, 4 * i + 4)];
   assert.deepEqual(color(0), color(1));
   assert.deepEqual(color(3), color(4));
-  /** @param {number} i */
-  const light = (i) => color(i)[0] + color(i)[1] + color(i)[2];
-  assert.ok(light(1) < light(2) && light(2) < light(3));
-  assert.equal(color(2)[3], 255);
+  assert.deepEqual(color(1), [1, 2, 3, 255]);
+  assert.deepEqual(color(2), [40, 50, 60, 255]);
+  assert.deepEqual(color(3), [255, 254, 253, 255]);
 });
 
 test("RGB becomes RGBA", () => {

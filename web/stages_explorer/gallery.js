@@ -129,9 +129,10 @@ export class Gallery {
   /** @param {Picture} picture */
   #drawMap(picture) {
     const { map } = picture;
-    if (!map) return;
+    if (!map || !this.file) return;
+    const { colourMap } = this.file;
     picture.drawPixels(map.columns, map.rows, (rgba) => {
-      if (this.point) paintValues(this.#similarityTo(this.point, map), rgba);
+      if (this.point) paintValues(this.#similarityTo(this.point, map), colourMap, rgba);
       else paintRgb(map.rgb, rgba);
     });
   }

@@ -18,6 +18,7 @@
  * @property {string} title
  * @property {Uint8Array<ArrayBuffer>} photo a JPEG
  * @property {Uint8Array<ArrayBuffer>} depth a JPEG
+ * @property {Uint8Array} colourMap RGB of the node's colour map, low to high
  * @property {FeatureMap[]} maps
  */
 
@@ -69,6 +70,7 @@ export function readStageFile(buffer) {
     title: header.title,
     photo: readBytes(header.photo.offset, header.photo.length),
     depth: readBytes(header.depth.offset, header.depth.length),
+    colourMap: readBytes(header.colormap.offset, header.colormap.length),
     maps: header.maps.map(readMap),
   };
 }
