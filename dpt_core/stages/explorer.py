@@ -20,8 +20,8 @@ from .components import align_in_order, component_scores, main_subspace, scores_
 from .grid import patch_grid
 from .sources import token_sources
 
-CHANNELS = 64  # of a token, at most: what it says beyond these is little in trained models
-COLORS = 256  # of the colour map
+CHANNELS = 64  # of a token, at most: in trained models the others add little
+COLORMAP_SIZE = 256  # colours
 MAGIC = b"DPTS"
 VERSION = 1
 PHOTO_SIDE = 640  # pixels, the longer side of the photograph that is sent
@@ -114,13 +114,13 @@ def pack(
         content = _jpeg(rgb)
         return {"offset": add(content), "length": len(content)}
 
-    colors = colorize(torch.linspace(0, 1, COLORS)[None, None], colormap)
+    colors = colorize(torch.linspace(0, 1, COLORMAP_SIZE)[None, None], colormap)
     header = {
         "version": VERSION,
         "title": title,
         "photo": add_picture(photo.movedim(0, -1)),
         "depth": add_picture(colorize(control_image(depth), colormap)[0]),
-        "colormap": {"offset": add(_to_bytes(colors).tobytes()), "length": 3 * COLORS},
+        "colormap": {"offset": add(_to_bytes(colors).tobytes()), "length": 3 * COLORMAP_SIZE},
         "maps": [
             {
                 "label": t.label,

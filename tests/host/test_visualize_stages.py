@@ -98,7 +98,7 @@ def test_every_visualization_of_the_stages(visualize, visualization):
     assert maps.std() > 0.05
 
 
-def test_maps_come_frame_by_frame_and_in_the_size_asked_for(hosted, visualize):
+def test_maps_come_frame_by_frame_and_in_the_requested_size(hosted, visualize):
     style = {"visualization": "channel", "channel": 3}
     images = photographs().movedim(-1, 1)
     stages = extract_features(hosted.model, images, FeatureSpec("stages"), resolution=70).maps
@@ -127,8 +127,8 @@ def test_maps_of_several_sizes_take_the_finest(visualize):
 
 def test_attention_follows_its_inputs(visualize):
     def attention(**inputs: Any) -> Tensor:
-        place = {name: inputs.pop(name) for name in ("x", "y") if name in inputs}
-        return visualize({"features": "attention", **inputs}, **place).result[1]
+        point = {name: inputs.pop(name) for name in ("x", "y") if name in inputs}
+        return visualize({"features": "attention", **inputs}, **point).result[1]
 
     first = attention(block=1)
     assert not torch.equal(first, attention(block=2))
@@ -171,9 +171,9 @@ def test_errors_name_what_is_missing(visualize, features, visualization, message
 
 def test_the_explorers_file_is_written_once_and_only_when_wanted(visualize, tmp_path):
     output = visualize()
-    (place,) = output.ui["dpt_stages"]
-    file = tmp_path / "temp" / place["filename"]
-    assert place == {"filename": file.name, "subfolder": "", "type": "temp"}
+    (entry,) = output.ui["dpt_stages"]
+    file = tmp_path / "temp" / entry["filename"]
+    assert entry == {"filename": file.name, "subfolder": "", "type": "temp"}
     content = file.read_bytes()
     length = int.from_bytes(content[4:8], "little")
     kinds = [entry["kind"] for entry in json.loads(content[8 : 8 + length])["maps"]]

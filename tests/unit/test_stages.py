@@ -359,7 +359,7 @@ class TestAttention:
 
 
 def merge(windows: Tensor, block: Any) -> Tensor:
-    """B×n×n×L×C of a Swin layer → B×side×side×C at the places of the map."""
+    """B×n×n×L×C of a Swin layer → B×side×side×C in the order of the map."""
     side = int(windows.shape[3] ** 0.5)
     x = windows.unflatten(3, (side, side)).transpose(2, 3).flatten(3, 4).flatten(1, 2)
     shift = side // 2 if block.shifted and x.shape[1] > side else 0

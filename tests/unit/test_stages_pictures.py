@@ -130,9 +130,9 @@ class TestScalars:
         found = cosine_similarity(tokens, (0.5, 0.99)).numpy()
         cells = tokens.movedim(1, -1).double().numpy()
         for image, line in zip(cells, found, strict=True):
-            place = image[5, 3]
-            norms = np.linalg.norm(image, axis=-1) * np.linalg.norm(place)
-            np.testing.assert_allclose(line, image @ place / norms, atol=1e-6)
+            reference = image[5, 3]
+            norms = np.linalg.norm(image, axis=-1) * np.linalg.norm(reference)
+            np.testing.assert_allclose(line, image @ reference / norms, atol=1e-6)
             assert line[5, 3] == pytest.approx(1)
 
     def test_similarity_is_drawn_on_a_fixed_scale(self):
@@ -300,14 +300,14 @@ class TestExplorer:
             np.testing.assert_array_equal(vectors, tokens.vectors.numpy())
             rgb = np.frombuffer(body, np.uint8, 18, entry["rgb"]).reshape(2, 3, 3)
             np.testing.assert_array_equal(rgb, tokens.rgb.numpy())
-        place = header["colormap"]
-        assert place["length"] == 3 * 256
-        colours = np.frombuffer(body, np.uint8, place["length"], place["offset"]).reshape(-1, 3)
+        entry = header["colormap"]
+        assert entry["length"] == 3 * 256
+        colours = np.frombuffer(body, np.uint8, entry["length"], entry["offset"]).reshape(-1, 3)
         expected = colorize(torch.linspace(0, 1, 256)[None, None], "viridis")[0, 0] * 255
         np.testing.assert_array_equal(colours, expected.round().byte().numpy())
         for name, level in (("photo", 127), ("depth", None)):
-            place = header[name]
-            picture = body[place["offset"] : place["offset"] + place["length"]]
+            entry = header[name]
+            picture = body[entry["offset"] : entry["offset"] + entry["length"]]
             with Image.open(io.BytesIO(picture)) as image:
                 assert image.size == (40, 30)
                 assert level is None or abs(image.getpixel((5, 5))[0] - level) <= 2
@@ -348,7 +348,7 @@ class TestCaptureTokens:
         assert all(torch.isfinite(token.vectors).all() for token in tokens)
 
     def test_colours_of_like_maps_are_alike(self):
-        # Components that change places or sign are turned back.
+        # Components that swap or change sign are rotated back.
         scores = noise(2, 8, 8, 3)
         turned = scores @ torch.tensor([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]])
         torch.testing.assert_close(align_scores(turned, scores), scores)
