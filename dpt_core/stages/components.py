@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-SUBSPACE = 64  # directions among which the main components of wider vectors are found
-ITERATIONS = 4  # of the subspace iteration
+EXACT = 256  # channels, at most, of an exact decomposition: it takes a second for 1024
+SUBSPACE = 16  # directions among which the components of wider vectors are found
+ITERATIONS = 8  # of the subspace iteration that finds them
 SAMPLES = 16384  # cells that a fit uses, evenly spread
 PERCENTILES = (0.01, 0.99)  # range of each component: outliers leave the rest its contrast
 FLAT = 1e-6  # a spread below this share of the largest is rounding
@@ -25,12 +26,13 @@ def fit_components(cells: Tensor) -> Components:
     """The three main components of N×C vectors.
 
     The largest entry of each axis is positive, so the same input gives the same signs. With
-    fewer than three channels the remaining axes are zero. Of vectors wider than `SUBSPACE`
-    the components are found in the subspace of that width that holds most of the variance.
+    fewer than three channels the remaining axes are zero. Vectors of more than `EXACT`
+    channels are first projected onto the `SUBSPACE` directions of the largest variance.
     """
     mean = cells.mean(dim=0)
     centred = cells - mean
-    basis = main_subspace(centred, SUBSPACE)  # C×K
+    is_wide = cells.shape[1] > EXACT
+    basis = main_subspace(centred, SUBSPACE if is_wide else EXACT, ITERATIONS)  # C×K
     reduced = (centred @ basis).cpu().double()  # not every device has float64
     _, vectors = torch.linalg.eigh(reduced.T @ reduced)  # ascending
     axes = (basis.cpu().double() @ vectors.flip(1)[:, :3]).T
@@ -39,7 +41,7 @@ def fit_components(cells: Tensor) -> Components:
     return Components(mean.cpu().double(), F.pad(axes, (0, 0, 0, 3 - len(axes))))
 
 
-def main_subspace(cells: Tensor, width: int) -> Tensor:
+def main_subspace(cells: Tensor, width: int, iterations: int) -> Tensor:
     """An orthonormal basis, C×width, of the subspace in which N×C vectors are longest.
 
     By subspace iteration from a fixed start. At most `width` channels: the identity.
@@ -48,7 +50,7 @@ def main_subspace(cells: Tensor, width: int) -> Tensor:
     if channels <= width:
         return torch.eye(channels).to(cells)
     basis = torch.randn(channels, width, generator=torch.Generator().manual_seed(0)).to(cells)
-    for _ in range(ITERATIONS):
+    for _ in range(iterations):
         # The factorisation is small, and not every device has it.
         basis = torch.linalg.qr((cells.T @ (cells @ basis)).cpu()).Q.to(cells)
     return basis

@@ -21,6 +21,7 @@ from .grid import patch_grid
 from .sources import token_sources
 
 CHANNELS = 64  # of a token, at most: in trained models the others add little
+ITERATIONS = 4  # of the subspace iteration that finds them
 COLORMAP_SIZE = 256  # colours
 MAGIC = b"DPTS"
 VERSION = 1
@@ -161,7 +162,7 @@ def project_tokens(values: Tensor) -> Tensor:
     tokens, so that their products stay close to the cosine similarities.
     """
     cells = F.normalize(values.flatten(1).T, dim=1)  # N×C
-    cells = F.normalize(cells @ main_subspace(cells, CHANNELS), dim=1)  # N×K
+    cells = F.normalize(cells @ main_subspace(cells, CHANNELS, ITERATIONS), dim=1)  # N×K
     return cells.view(*values.shape[1:], -1).cpu()
 
 

@@ -15,7 +15,7 @@ from dpt_core.depth_map import Depth
 from dpt_core.render import colorize
 from dpt_core.stages import FeatureMap, FeatureSpec, MapStyle, extract_features, visualize
 from dpt_core.stages.clusters import PALETTE, fit_clusters
-from dpt_core.stages.components import SUBSPACE, align_scores, fit_components
+from dpt_core.stages.components import EXACT, align_scores, fit_components
 from dpt_core.stages.contact_sheet import (
     GAP,
     LABEL_HEIGHT,
@@ -62,9 +62,9 @@ class TestComponents:
         np.testing.assert_allclose(ours.mean.numpy(), theirs.mean_, atol=1e-9)
 
     def test_axes_of_wide_vectors_are_found_in_a_subspace(self):
-        spectrum = torch.tensor([9.0, 6.0, 4.0, *(1 / torch.arange(1.0, 198.0))])
-        cells = noise(300, 200) * spectrum @ torch.linalg.qr(noise(200, 200, seed=1)).Q + 2
-        assert cells.shape[1] > SUBSPACE
+        spectrum = torch.tensor([9.0, 6.0, 4.0, *(1 / torch.arange(1.0, 298.0))])
+        cells = noise(400, 300) * spectrum @ torch.linalg.qr(noise(300, 300, seed=1)).Q + 2
+        assert cells.shape[1] > EXACT
         _, _, rows = np.linalg.svd((cells - cells.mean(dim=0)).double().numpy())
         for axis, expected in zip(fit_components(cells).axes.numpy(), rows, strict=False):
             np.testing.assert_allclose(axis, expected * np.sign(axis @ expected), atol=1e-4)
