@@ -330,6 +330,7 @@ async function drag(page, locator) {
       box.y + box.height * (0.5 + 0.45 * Math.cos(i / 7)),
     );
   }
+  await page.mouse.move(box.x + 0.8 * box.width, box.y + 0.8 * box.height); // not where it began
   await page.mouse.up();
   const seconds = (Date.now() - start) / 1000;
   const times = (await page.evaluate(() => window.frameTimes)).sort((a, b) => a - b);
