@@ -114,7 +114,7 @@ def test_the_working_memory_covers_the_live_tensors(host, monkeypatch, name):
         peaks[count] = live.peak
         assert live.peak < memory.for_images(count)
     by_image = (peaks[16] - peaks[8]) / 8  # what does not grow with the images has no part in it
-    assert by_image < memory.per_image < 2 * by_image
+    assert by_image < memory.per_image < 2.5 * by_image
 
 
 def test_memory_is_requested_for_the_chunk(host, load, tiny, requested_bytes):
