@@ -106,19 +106,24 @@ def load_sam(
     )
 
 
-def prepare_any(state: StateFile, **overrides: Any) -> Prepared:
+def prepare_any(state: StateFile, *, as_stored: bool = False, **overrides: Any) -> Prepared:
     """Detect, convert and measure a file of any supported kind; its tensors are used up.
+
+    Args:
+        state: the file.
+        as_stored: give the weights without the last changes that the network needs.
+        overrides: as for `load`.
 
     Raises:
         CheckpointError: the file cannot be used.
     """
     chosen = Overrides(**overrides)
     if find_family(state, SAM_FAMILIES):
-        return _prepare_sam(state, chosen)
-    return prepare(state, DEPTH_FAMILIES, chosen, "depth model")
+        return _prepare_sam(state, chosen, as_stored)
+    return prepare(state, DEPTH_FAMILIES, chosen, "depth model", as_stored=as_stored)
 
 
-def _prepare_sam(state: StateFile, overrides: Overrides) -> Prepared:
+def _prepare_sam(state: StateFile, overrides: Overrides, as_stored: bool = False) -> Prepared:
     other: Family | None = find_family(state, DEPTH_FAMILIES)
     if other is not None:
         raise CheckpointError(
@@ -126,7 +131,7 @@ def _prepare_sam(state: StateFile, overrides: Overrides) -> Prepared:
             "expected. Load it as a depth model, or choose a checkpoint such as "
             "sam_vit_b_01ec64.pth."
         )
-    return prepare(state, SAM_FAMILIES, overrides, "segmentation model")
+    return prepare(state, SAM_FAMILIES, overrides, "segmentation model", as_stored=as_stored)
 
 
 def _warn(built: Inspection[Any], prepared: Inspection[Any]) -> None:

@@ -1,242 +1,37 @@
-"""Checkpoints for the tests, in the layouts of the published files, with seeded random weights."""
+"""The builders of tiny checkpoints as fixtures."""
 
-import math
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from dpt_core.checkpoint.family import Family
-from dpt_core.checkpoint.rules import expand, revert
-from dpt_core.depth.config import (
-    DepthHeadConfig,
-    DPTConfig,
-    EncoderConfig,
-    HybridConfig,
-    ImageRule,
-    ReassembleConfig,
-    SwinConfig,
-    ViTConfig,
-)
-from dpt_core.depth.families.family import block_rows
-from dpt_core.depth.families.shared import (
-    HALF,
-    join_positions,
-    merge_qkv,
-    merge_qv_bias,
-    split_positions,
-    standardise,
-)
-from dpt_core.depth.network import DPT
+from tests import builders
 
 torch.set_num_threads(1)  # the networks here are tiny: more threads cost more than they give
-
-FIXTURES = Path(__file__).parent / "fixtures"
-Shape = tuple[int, ...]
-
-
-def depth_anything_shapes(
-    blocks: int = 12,
-    width: int = 64,
-    channels: tuple[int, int, int, int] = (6, 10, 14, 18),
-    features: int = 10,
-    grid: int = 5,
-    hidden: int = 128,
-    gated: bool = False,
-) -> dict[str, Shape]:
-    """Keys and shapes of a Depth Anything checkpoint in the official layout."""
-    shapes: dict[str, Shape] = {
-        "pretrained.cls_token": (1, 1, width),
-        "pretrained.pos_embed": (1, 1 + grid * grid, width),
-        "pretrained.mask_token": (1, width),
-        "pretrained.patch_embed.proj.weight": (width, 3, 14, 14),
-        "pretrained.patch_embed.proj.bias": (width,),
-        "pretrained.norm.weight": (width,),
-        "pretrained.norm.bias": (width,),
-    }
-    for i in range(blocks):
-        block = f"pretrained.blocks.{i}"
-        first, second = ("w12", "w3") if gated else ("fc1", "fc2")
-        expanded = 2 * hidden if gated else hidden
-        shapes |= {f"{block}.{norm}.{p}": (width,) for norm in ("norm1", "norm2") for p in WB}
-        shapes |= {f"{block}.{scale}.gamma": (width,) for scale in ("ls1", "ls2")}
-        shapes |= _layer(f"{block}.attn.qkv", 3 * width, width)
-        shapes |= _layer(f"{block}.attn.proj", width, width)
-        shapes |= _layer(f"{block}.mlp.{first}", expanded, width)
-        shapes |= _layer(f"{block}.mlp.{second}", width, hidden)
-    for i, count in enumerate(channels):
-        shapes |= _layer(f"depth_head.projects.{i}", count, width, 1, 1)
-        shapes[f"depth_head.scratch.layer{i + 1}_rn.weight"] = (features, count, 3, 3)
-        refine = f"depth_head.scratch.refinenet{i + 1}"
-        shapes |= _layer(f"{refine}.out_conv", features, features, 1, 1)
-        for unit in (1, 2):
-            for conv in (1, 2):
-                name = f"{refine}.resConfUnit{unit}.conv{conv}"
-                shapes |= _layer(name, features, features, 3, 3)
-    for i, kernel in ((0, 4), (1, 2), (3, 3)):
-        shapes |= _layer(f"depth_head.resize_layers.{i}", channels[i], channels[i], kernel, kernel)
-    half = features // 2
-    shapes |= _layer("depth_head.scratch.output_conv1", half, features, 3, 3)
-    shapes |= _layer("depth_head.scratch.output_conv2.0", 32, half, 3, 3)
-    shapes |= _layer("depth_head.scratch.output_conv2.2", 1, 32, 1, 1)
-    return shapes
-
-
-WB = ("weight", "bias")
-
-
-def _layer(name: str, *shape: int) -> dict[str, Shape]:
-    bias = shape[1] if name.endswith(("resize_layers.0", "resize_layers.1")) else shape[0]
-    return {f"{name}.weight": shape, f"{name}.bias": (bias,)}
-
-
-def random_weights(shapes: dict[str, Shape], seed: int = 0) -> dict[str, Tensor]:
-    """Weights that keep every map lively: scaled by fan-in, norms and scales around 1."""
-    generator = torch.Generator().manual_seed(seed)
-    state = {}
-    for name, shape in shapes.items():
-        noise = torch.randn(shape, generator=generator)
-        if len(shape) == 1:
-            is_scale = name.endswith(("gamma", "weight"))
-            state[name] = 0.75 + 0.1 * noise if is_scale else 0.1 * noise
-        else:
-            state[name] = noise / math.sqrt(math.prod(shape[1:]))
-    if "depth_head.scratch.output_conv2.2.bias" in state:
-        state["depth_head.scratch.output_conv2.2.bias"] += 1.0  # most depths above the ReLU
-    return state
-
-
-def tiny_config(family: Family) -> DPTConfig:
-    """The smallest network of a family; what only the image side needs is left out."""
-    vit = ViTConfig(
-        width=64,
-        heads=1,
-        mlp_hidden=32,
-        gated_mlp=any("w12" in key or "weights_in" in key for key in family.signature),
-        patch=14 if "Depth Anything" in family.name else 16,
-        stage_depths=(1, 1, 1, 1),
-        grid=(3, 3),
-        positions="relative" if "BEiT" in family.name else "dinov2",
-        layer_scale="Depth Anything" in family.name or "BEiT" in family.name,
-        norm_eps=1e-6,
-        final_norm_eps=1e-6 if "Depth Anything" in family.name else None,
-    )
-    encoder: EncoderConfig = vit
-    stages = [(64, count, "MiDaS" in family.name, True) for count in (4, 6, 8, 10)]
-    if "hybrid" in family.name:
-        encoder = HybridConfig(
-            replace(vit, stage_depths=(0, 0, 3, 1)), 32, (128, 128, 128), (1, 1, 1)
-        )
-        stages[:2] = [(128, 128, False, False)] * 2
-    elif "Swin" in family.name:
-        # Without attention masks a window of 16 tokens is assumed, and 16 windows.
-        window, side = (2, 64) if family.layout == "official" else (16, 256)
-        encoder = SwinConfig(
-            version=2 if "V2" in family.name else 1,
-            width=8,
-            heads=(1, 2, 2, 4),
-            mlp_hidden=(8, 12, 16, 20),
-            bias_hidden=6,
-            patch=4,
-            stage_depths=(2, 1, 1, 1),
-            window=window,
-            pretrained_window=(0, 0, 0, 0),
-            side=side,
-            norm_eps=1e-5,
-        )
-        stages = [(8 << i, 8 << i, False, False) for i in range(4)]
-    a, b, c, d = (
-        ReassembleConfig(*stage, resampled=stage[3] and i != 2) for i, stage in enumerate(stages)
-    )
-    return DPTConfig(
-        family=family.name,
-        encoder=encoder,
-        reassembly=(a, b, c, d),
-        features=8,
-        head=DepthHeadConfig((4, 6), sky="Depth Anything 3" in family.name),
-        image=ImageRule(HALF, HALF, 42, 14, "cover", "bilinear", True),
-    )
-
-
-def _split_qkv(merged: Tensor) -> tuple[Tensor, ...]:
-    return merged.chunk(3)
-
-
-def _split_qv(merged: Tensor) -> tuple[Tensor, ...]:
-    query, _, value = merged.chunk(3)
-    return query, value
-
-
-INVERSES = {
-    merge_qkv: _split_qkv,
-    merge_qv_bias: _split_qv,
-    split_positions: join_positions,
-    standardise: lambda weight: weight,  # any weight will do
-}
-
-
-def tiny_checkpoint(family: Family) -> dict[str, Tensor]:
-    """A checkpoint in a family's layout: its renaming table, used from right to left."""
-    config = tiny_config(family)
-    with torch.device("meta"):
-        shapes = {name: tuple(t.shape) for name, t in DPT(config).state_dict().items()}
-    weights = random_weights(shapes)
-    weights["head.proj_1ch.2.bias"] += 6.0  # most depths above the ReLU
-    rows = block_rows(config.encoder.stage_depths)
-    rows += [{"res_stage": stage, "res_block": 0} for stage in range(3)]
-    state = revert(weights, family.rules, rows, INVERSES)
-    for rule in family.rules:
-        for move in (move for move in expand(rule, rows) if not move.targets):
-            state |= {source: torch.ones(2, 2) for source in move.sources}  # there, not used
-    state = {key: tensor.contiguous() for key, tensor in state.items()}
-    masks = {key for key in state if key.endswith("attn_mask")}
-    state = {key: tensor for key, tensor in state.items() if key not in masks}
-    if masks:
-        state["pretrained.model.layers.0.blocks.1.attn_mask"] = torch.zeros(64, 4, 4)
-    return state
 
 
 @pytest.fixture
 def fixtures() -> Path:
     """The folder of recorded results and pictures."""
-    return FIXTURES
+    return builders.FIXTURES
 
 
 @pytest.fixture
 def write_depth_anything() -> Callable[..., Path]:
-    """A function that writes a tiny Depth Anything checkpoint: (path, dtype, **sizes) → path.
-
-    The suffix decides the format: .safetensors, or PyTorch's own for the rest.
-    """
-
-    def write(path: Path, dtype: torch.dtype = torch.float32, **sizes) -> Path:
-        state = random_weights(depth_anything_shapes(**sizes))
-        return write_state({name: tensor.to(dtype) for name, tensor in state.items()}, path)
-
-    return write
+    """A function that writes a tiny Depth Anything checkpoint: (path, dtype, **sizes) → path."""
+    return builders.write_depth_anything
 
 
 @pytest.fixture(scope="session")
 def make_tiny() -> Callable[[Family], dict[str, Tensor]]:
     """A function that makes a tiny checkpoint in any family's layout."""
-    return tiny_checkpoint
+    return builders.tiny_checkpoint
 
 
 @pytest.fixture(scope="session")
 def save() -> Callable[[dict[str, Tensor], Path], Path]:
     """A function that saves a state dict: (state, path) → path; the suffix decides how."""
-    return write_state
-
-
-def write_state(state: dict[str, Tensor], path: Path) -> Path:
-    """Save a state dict in the format that the path's suffix names."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".safetensors":
-        save_file(state, path)
-    else:
-        torch.save(state, path)
-    return path
+    return lambda state, path: builders.write_checkpoint(path, state)

@@ -1,4 +1,4 @@
-"""All that may hold a hint on a checkpoint, beside its weights."""
+"""What may hold a hint on a checkpoint beside its weights: its path, notes and JSON files."""
 
 import json
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class FileContext:
 
     @classmethod
     def of(cls, path: Path, metadata: dict[str, str]) -> "FileContext":
-        """Look around a checkpoint."""
+        """The context of a checkpoint, from its path and the JSON files beside it."""
         folder = path if path.is_dir() else path.parent
         sidecar = _read_json(folder / "config.json")
         is_depth = sidecar.get("model_type") in ("depth_anything", "dpt")
@@ -42,20 +42,28 @@ class FileContext:
         """The published file that this one is, byte for byte; hashed when this is asked."""
         return find_published(self.path)
 
+    def note(self, name: str) -> Any:
+        """What the file's own metadata says under a name: a JSON value, or else the text."""
+        text = self.metadata.get(name, "null")
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            return text
+
     @property
     def file(self) -> str:
         """The name for messages."""
         return self.path.name
 
     @property
-    def names(self) -> list[str]:
-        """The checkpoint's own name and its three folders', nearest first."""
+    def path_names(self) -> list[str]:
+        """The checkpoint's own name and those of its three folders, nearest first."""
         own = self.path.name if self.path.is_dir() else self.path.stem
         return [own, *(part.name for part in list(self.path.absolute().parents)[:3])]
 
     @property
-    def backbone(self) -> dict[str, Any]:
-        """The part of the sidecar on the encoder."""
+    def backbone_config(self) -> dict[str, Any]:
+        """The part of ``config.json`` on the encoder."""
         backbone = self.sidecar.get("backbone_config")
         return backbone if isinstance(backbone, dict) else {}
 

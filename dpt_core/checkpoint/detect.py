@@ -1,42 +1,27 @@
-"""Which key layout a file has: exactly one signature is all there, or the error says what is."""
+"""Which key layout a file has: the one whose signature is complete, or an error that says more."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from ..errors import CheckpointError
+from .family import Family
 from .read import StateFile
-from .rules import Rule, source_pattern
-from .unsupported import recognise
+from .rules import source_pattern
+from .unsupported import find_unsupported
 
 
-class Signed(Protocol):
-    """Anything with a name, a layout and a signature of keys."""
+def find_model(state: StateFile, families: Iterable[Family]) -> StateFile:
+    """The one model in a file that also holds an optimiser, a loss or a wrapper.
 
-    @property
-    def name(self) -> str: ...
-    @property
-    def layout(self) -> str: ...
-    @property
-    def signature(self) -> tuple[str, ...]: ...
-    @property
-    def rules(self) -> Sequence[Rule]: ...
-
-
-S = TypeVar("S", bound=Signed)
-
-
-def find_model(state: StateFile, families: Iterable[Signed]) -> StateFile:
-    """The tensors of the one model in a file of more: an optimiser's, a loss's, a wrapper's.
-
-    A file that has a signature as it is, or that has none at all, is returned as it is.
+    A file whose keys have a signature without any prefix, or none at all, is returned as it is.
 
     Raises:
         CheckpointError: there are several models of these families.
     """
     tensors = state.tensors
     prefixes = sorted({p for family in families for p in _prefixes(tensors, family.signature)})
-    if not prefixes or "" in prefixes or recognise(tensors) is not None:
+    if not prefixes or "" in prefixes or find_unsupported(tensors) is not None:
         return state
     if len(prefixes) > 1:
         raise CheckpointError(
@@ -66,22 +51,28 @@ def _prefixes(tensors: Mapping[str, Any], signature: Sequence[str]) -> list[str]
 
 
 def detect(
-    tensors: Mapping[str, Any], families: Sequence[S], file: str, kind: str = "depth model"
-) -> S:
-    """The one family whose whole signature is among the keys; `kind` is what they all are.
+    tensors: Mapping[str, Any], families: Sequence[Family], file: str, kind: str = "depth model"
+) -> Family:
+    """The one family whose whole signature is among the keys.
+
+    Args:
+        tensors: the file's, by key.
+        families: those that it may belong to.
+        file: its name, for messages.
+        kind: what all the families are, for messages.
 
     Raises:
         CheckpointError: there is none; the message names what the file is if that is known,
             or else the nearest family and the first key that it lacks.
     """
-    matches = [family for family in families if all(key in tensors for key in family.signature)]
-    foreign = recognise(tensors, own={family.name for family in families})
-    if len(matches) == 1 and foreign is None:
+    matches = [family for family in families if family.signs(tensors)]
+    other = find_unsupported(tensors, supported={family.name for family in families})
+    if len(matches) == 1 and other is None:
         return matches[0]
     supported = _listing(families)
-    if foreign is not None:
+    if other is not None:
         raise CheckpointError(
-            f"{file} is {foreign}, not a {kind} that this pack loads ({supported}). "
+            f"{file} is {other}, not a {kind} that this pack loads ({supported}). "
             "Choose one of those."
         )
     if matches:
@@ -89,9 +80,11 @@ def detect(
         raise CheckpointError(
             f"{file} holds the keys of two models at once: {layouts}. Use the original checkpoint."
         )
-    known = {id(family): _count_known(tensors, family) for family in families}
-    nearest = max(families, key=lambda family: known[id(family)])
-    if known[id(nearest)] > len(tensors) // 2:
+    shared, nearest = max(
+        ((_count_matching(tensors, family), family) for family in families),
+        key=lambda pair: pair[0],
+    )
+    if shared > len(tensors) // 2:
         lacking = next(key for key in nearest.signature if key not in tensors)
         raise CheckpointError(
             f"{file} is most like {nearest.name} ({nearest.layout} keys) but lacks {lacking}. "
@@ -104,11 +97,11 @@ def detect(
     )
 
 
-def _count_known(keys: Iterable[str], family: Signed) -> int:
+def _count_matching(keys: Iterable[str], family: Family) -> int:
     """How many of the keys the family's table has a rule for."""
     matches = source_pattern(family.rules).fullmatch
     return sum(matches(key) is not None for key in keys)
 
 
-def _listing(families: Iterable[Signed]) -> str:
+def _listing(families: Iterable[Family]) -> str:
     return ", ".join(dict.fromkeys(family.name for family in families))

@@ -35,8 +35,11 @@ class Plan:
         return replace(self, hints=(*self.hints, hint))
 
 
-def _as_they_are(tensors: dict[str, Tensor], _shapes: Shapes, _config: Any) -> None:
-    pass
+Adapt = Callable[[dict[str, Tensor], Shapes, Any], None]
+
+
+def leave_as_is(_tensors: dict[str, Tensor], _shapes: Shapes, _config: Any) -> None:
+    """The `adapt` of families whose converted weights are those of the network."""
 
 
 @dataclass(frozen=True)
@@ -44,15 +47,16 @@ class Family:
     """A model family in one key layout.
 
     Attributes:
-        name: for people.
+        name: for people; together with the layout it is the only one.
         layout: whose names the keys have, for people.
         signature: keys that are all there in this layout and not in any other.
-        rules: the renaming table.
+        rules: the renaming table, which is the way back as well.
         plan: hints and block counts, from the file's own keys.
         configure: the whole configuration, from converted shapes.
         build: the network of a configuration, of layers from a namespace.
         accepts: names of the `Overrides` that mean something for it.
-        adapt: a last change to the converted weights, in place.
+        adapt: a last change to the converted weights, in place, once for all: what the network
+            would otherwise compute at every use.
         exact: converted names of weights that stay in float32 whatever the rest computes in.
     """
 
@@ -64,5 +68,9 @@ class Family:
     configure: Callable[[Shapes, Plan], Any]
     build: Callable[..., nn.Module]
     accepts: tuple[str, ...] = ()
-    adapt: Callable[[dict[str, Tensor], Shapes, Any], None] = _as_they_are
+    adapt: Adapt = leave_as_is
     exact: tuple[str, ...] = ()
+
+    def signs(self, tensors: Mapping[str, Any]) -> bool:
+        """Whether the whole signature is among the keys."""
+        return all(key in tensors for key in self.signature)

@@ -1,5 +1,7 @@
 """What the weights of a checkpoint cannot say: what the user chose, and answers with evidence."""
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -25,6 +27,15 @@ class Hint(Generic[T]):
     value: T
     evidence: str
     is_default: bool = False
+
+
+def hint_notes(hints: Iterable[Hint[Any]]) -> dict[str, str]:
+    """The answers that something speaks for, as metadata of a file that keeps them."""
+    return {
+        hint.name: hint.value if isinstance(hint.value, str) else json.dumps(hint.value)
+        for hint in hints
+        if not hint.is_default
+    }
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The path of a checkpoint: read → detect → convert → measure → build, for every kind of model."""
+"""The way of a checkpoint: read → detect → convert → measure → build, for every kind of model."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ from .family import Family
 from .hints import Overrides
 from .inspection import Inspection
 from .read import StateFile
-from .rules import convert
+from .rules import Row, convert
 from .shapes import Shapes
 
 DType = torch.dtype | Callable[[Inspection[Any]], torch.dtype] | None
@@ -30,16 +30,25 @@ class Prepared(NamedTuple):
         inspection: what it is.
         tensors: its weights under the converted names.
         origin: for each of those the file's own name.
+        rows: the values of the fields in the family's rules.
+        prefix: what stands before the file's keys.
     """
 
     family: Family
     inspection: Inspection[Any]
     tensors: dict[str, Tensor]
     origin: dict[str, str]
+    rows: Sequence[Row]
+    prefix: str
 
 
 def prepare(
-    state: StateFile, families: Sequence[Family], overrides: Overrides, kind: str
+    state: StateFile,
+    families: Sequence[Family],
+    overrides: Overrides,
+    kind: str,
+    *,
+    as_stored: bool = False,
 ) -> Prepared:
     """Detect, convert and measure; the tensors of `state` are used up.
 
@@ -48,6 +57,7 @@ def prepare(
         families: those that it may belong to.
         overrides: what the user chose.
         kind: what all the families are, for messages: ``"depth model"``.
+        as_stored: give the weights without the last changes that the network needs.
 
     Raises:
         CheckpointError: the file belongs to none of them, or is damaged.
@@ -62,20 +72,21 @@ def prepare(
     tensors, origin = convert(state.tensors, family.rules, plan.rows, file)
     shapes = Shapes(tensors, origin, file)
     config = family.configure(shapes, plan)
-    family.adapt(tensors, shapes, config)
+    adapted = dict(tensors) if as_stored else tensors
+    family.adapt(adapted, shapes, config)
     inspection = Inspection(
         path=state.path,
         family=getattr(config, "family", family.name),
         layout=family.layout,
         config=config,
         hints=plan.hints,
-        parameters=sum(tensor.numel() for tensor in tensors.values()),
+        parameters=sum(tensor.numel() for tensor in adapted.values()),
         dtype=dtype,
         bytes=state.bytes,
         warnings=state.warnings,
     )
-    check_shapes(tensors, origin, partial(family.build, config), file)
-    return Prepared(family, inspection, tensors, origin)
+    check_shapes(adapted, origin, partial(family.build, config), file)
+    return Prepared(family, inspection, tensors, origin, plan.rows, state.prefix)
 
 
 class Built(NamedTuple):
@@ -119,4 +130,4 @@ def build(
 def find_family(state: StateFile, families: Sequence[Family]) -> Family | None:
     """The family whose whole signature is in the file, if there is one."""
     tensors = find_model(state, families).tensors
-    return next((f for f in families if all(key in tensors for key in f.signature)), None)
+    return next((family for family in families if family.signs(tensors)), None)

@@ -1,61 +1,108 @@
-"""Declarative renaming: one table per key layout turns its names into the common ones.
+"""Renaming tables: plain text, one key a line, whole, so that any key can be searched for.
 
-A rule's pattern may hold lists in braces, which expand side by side like a shell's
-(``norm.{weight,bias}`` stands for two keys), and one-word fields such as ``{index}``,
-which are filled from each row of the block table. A pattern with fields therefore stands
-for one key per block. Every key of a file must meet a rule and every rule its keys.
+::
+
+    pretrained.norm.*         -> imgencoder.norm.*
+    pretrained.pos_embed      -> posenc.cls + posenc.patches  (split_positions)
+    pretrained.model.head.*   -> unused
+    pretrained.mask_token     <- imgencoder.cls_token  (zero_token)
+
+``*`` stands for ``weight`` and ``bias``, and a field such as ``{index}`` for a number in every
+row of the block table. Several keys are joined by ``+``, which may begin a line. An operation
+that changes the tensors stands in parentheses; it has an inverse, so that the table is the way
+there (`convert`) and the way back (`revert`). A key with ``<-`` is used by nothing and is made
+only on the way back, for loaders that insist on it. Every key of a file must meet a rule and
+every rule its keys, but those that nothing uses may be missing.
 """
 
-import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
 from ..errors import CheckpointError
 from .shapes import format_dtype, format_shape
 
-Operation = Callable[..., "Tensor | tuple[Tensor, ...]"]
+Change = Callable[..., "Tensor | tuple[Tensor, ...]"]
 Row = Mapping[str, object]  # the fields of one block: {"index": 7, "stage": 2, "block": 1}
 
 MOST_BLOCKS = 1000  # twenty times the deepest encoder known: what is beyond is no model
 
-_LIST = re.compile(r"\{([^{}]*,[^{}]*)\}")
+_LINE = re.compile(r"(?P<sources>\S.*?) (?P<arrow>->|<-) (?P<targets>.+?)( \((?P<name>\w+)\))?")
 _FIELD = re.compile(r"\{(\w+)\}")
 
 
-def _same(tensor: Tensor) -> Tensor:
-    return tensor
+@dataclass(frozen=True)
+class Operation:
+    """What happens to a rule's tensors, and what undoes it.
+
+    Attributes:
+        forward: source tensors → target tensors.
+        inverse: target tensors → source tensors.
+    """
+
+    forward: Change
+    inverse: Change
+
+
+KEEP = Operation(lambda tensor: tensor, lambda tensor: tensor)
 
 
 @dataclass(frozen=True)
 class Rule:
-    """From one key or several to one or several; no target means that the key is unused.
+    """From one key or several to one or several.
 
-    `operation` takes the source tensors and gives the target tensors (by default the one
-    as it is). An `optional` rule may go without its keys; when some of a rule's several
-    sources are there, all must be.
+    Attributes:
+        sources: keys of the file.
+        targets: converted names; of an unused rule, those that its inverse reads.
+        operation: by default the one tensor stays as it is.
+        unused: nothing uses the keys, and they may be missing.
     """
 
-    source: str | tuple[str, ...]
-    target: str | tuple[str, ...] | None
-    operation: Operation = _same
-    optional: bool = False
-
-
-@dataclass(frozen=True)
-class Move:
-    """A rule for one set of keys: no list or field is left in its names."""
-
     sources: tuple[str, ...]
-    targets: tuple[str, ...]
-    operation: Operation
-    optional: bool
+    targets: tuple[str, ...] = ()
+    operation: Operation = KEEP
+    unused: bool = False
+
+    def fill(self, fields: Mapping[str, object]) -> "Rule":
+        """The same with values for the fields in its names."""
+        sources, targets = (
+            tuple(_FIELD.sub(lambda match: str(fields[match[1]]), name) for name in names)
+            for names in (self.sources, self.targets)
+        )
+        return replace(self, sources=sources, targets=targets)
+
+
+def parse_rules(table: str, operations: Mapping[str, Operation]) -> tuple[Rule, ...]:
+    """The rules of a table; `operations` are those that stand in it by name.
+
+    Raises:
+        ValueError: a line is not a rule.
+        KeyError: there is no operation of that name.
+    """
+    rules = []
+    for line in re.sub(r"\s*\n\s*\+", " +", table).splitlines():
+        text = " ".join(line.partition("#")[0].split())
+        if not text:
+            continue
+        match = _LINE.fullmatch(text)
+        if match is None:
+            raise ValueError(f"not a rule: {text}")
+        unused = match["arrow"] == "<-" or match["targets"] == "unused"
+        operation = operations[match["name"]] if match["name"] else KEEP
+        for end in ("weight", "bias") if "*" in text else ("",):
+            sources, targets = (
+                tuple(name.replace("*", end) for name in match[side].split(" + "))
+                for side in ("sources", "targets")
+            )
+            targets = () if targets == ("unused",) else targets
+            rules.append(Rule(sources, targets, operation, unused))
+    return tuple(rules)
 
 
 def convert(
-    tensors: dict[str, Tensor], rules: Sequence[Rule], rows: Sequence[Row], file: str
+    tensors: dict[str, Tensor], rules: Iterable[Rule], rows: Sequence[Row], file: str
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Rename (and split, merge, reshape) every tensor; `tensors` is emptied on the way.
 
@@ -67,16 +114,16 @@ def convert(
             floating-point numbers or of a shape that a rule cannot work on; the message
             names the key.
     """
-    moves = [move for rule in rules for move in expand(rule, rows)]
-    known = {key for move in moves for key in move.sources}
-    unknown = [key for key in tensors if key not in known]
+    rules = expand(rules, rows)
+    ruled = {key for rule in rules for key in rule.sources}
+    unknown = [key for key in tensors if key not in ruled]
     if unknown:
         raise CheckpointError(
             f"{file} holds keys that this kind of model does not have: {_few(unknown)}. "
             "It may be another model built on the same parts; use the original checkpoint."
         )
-    moves = [move for move in moves if not _absent(move, tensors)]
-    missing = [key for move in moves for key in move.sources if key not in tensors]
+    used = [rule for rule in rules if not rule.unused]
+    missing = [key for rule in used for key in rule.sources if key not in tensors]
     if missing:
         raise CheckpointError(
             f"{file} lacks keys that this kind of model needs: {_few(missing)}. "
@@ -84,87 +131,76 @@ def convert(
         )
     converted: dict[str, Tensor] = {}
     origin: dict[str, str] = {}
-    for move in moves:
-        parts = {key: tensors.pop(key) for key in move.sources}
-        if not move.targets:
-            continue
+    for rule in used:
+        parts = {key: tensors.pop(key) for key in rule.sources}
         for key, part in parts.items():
             if not part.is_floating_point():
                 raise _not_floating(file, key, part)
         try:
-            result = move.operation(*parts.values())
+            result = rule.operation.forward(*parts.values())
         except (RuntimeError, IndexError, ValueError) as error:
             shapes = ", ".join(f"{key} ({format_shape(p.shape)})" for key, p in parts.items())
             raise CheckpointError(
                 f"{file} has a shape that cannot be right in {shapes}. The file is damaged or "
                 "is another model; use the original checkpoint."
             ) from error
-        values = result if isinstance(result, tuple) else (result,)
-        for target, value in zip(move.targets, values, strict=True):
+        for target, value in zip(rule.targets, _tuple(result), strict=True):
             converted[target] = value
-            origin[target] = " + ".join(move.sources)
+            origin[target] = " + ".join(rule.sources)
+    tensors.clear()
     return converted, origin
 
 
 def revert(
-    tensors: Mapping[str, Tensor],
-    rules: Sequence[Rule],
-    rows: Sequence[Row],
-    inverses: Mapping[Operation, Operation],
+    tensors: Mapping[str, Tensor], rules: Iterable[Rule], rows: Sequence[Row]
 ) -> dict[str, Tensor]:
     """The way back: converted tensors under the names of the layout that `rules` read.
 
-    Args:
-        inverses: for every operation of the rules that changes tensors, what undoes it.
-
     Raises:
-        KeyError: a rule's tensor is missing, or its operation has no inverse.
+        KeyError: a rule's tensor is missing.
     """
     named: dict[str, Tensor] = {}
-    for move in (move for rule in rules for move in expand(rule, rows)):
-        if not move.targets:
-            continue
-        parts = [tensors[target] for target in move.targets]
-        if move.operation is not _same:
-            result = inverses[move.operation](*parts)
-            parts = list(result) if isinstance(result, tuple) else [result]
-        named |= dict(zip(move.sources, parts, strict=True))
+    for rule in expand(rules, rows):
+        if rule.targets:
+            result = rule.operation.inverse(*(tensors[target] for target in rule.targets))
+            named |= dict(zip(rule.sources, _tuple(result), strict=True))
     return named
 
 
-def expand(rule: Rule, rows: Sequence[Row]) -> list[Move]:
-    """One move for every name in the pattern's lists, and for every row that fills its fields."""
-    sources = _tuple(rule.source)
-    targets = _tuple(rule.target) if rule.target is not None else ()
-    columns = [expand_lists(pattern) for pattern in (*sources, *targets)]
-    moves = []
-    for names in zip(*columns, strict=True):
-        fields = set(_FIELD.findall(names[0]))
-        for row in (row for row in rows if fields <= row.keys()) if fields else ({},):
-            filled = tuple(name.format(**row) for name in names)
-            head, tail = filled[: len(sources)], filled[len(sources) :]
-            moves.append(Move(head, tail, rule.operation, rule.optional))
-    return moves
-
-
-def expand_lists(pattern: str) -> list[str]:
-    """Every name that a pattern's ``{a,b}`` lists stand for, in order."""
-    parts = [part.split(",") if i % 2 else [part] for i, part in enumerate(_LIST.split(pattern))]
-    return ["".join(choice) for choice in itertools.product(*parts)]
+def expand(rules: Iterable[Rule], rows: Sequence[Row]) -> list[Rule]:
+    """The rules without fields: each once for all values that the rows have for its own."""
+    expanded = []
+    for rule in rules:
+        fields = set(_FIELD.findall(rule.sources[0]))
+        matching = [row for row in rows if fields <= row.keys()] if fields else [{}]
+        expanded += [rule.fill(row) for row in matching]
+    return list(dict.fromkeys(expanded))
 
 
 def source_pattern(rules: Iterable[Rule]) -> re.Pattern[str]:
     """What every key meets that the rules have a place for, whatever the number of blocks."""
-    names = {name for rule in rules for part in _tuple(rule.source) for name in expand_lists(part)}
+    names = {name for rule in rules for name in rule.sources}
     return re.compile("|".join(r"\w+".join(map(re.escape, _FIELD.split(n)[::2])) for n in names))
 
 
-def count_blocks(keys: Iterable[str], pattern: str, file: str) -> int:
-    """How many blocks there are: `pattern`'s one group is the index, which must run 0, 1, 2…
+def count_blocks(
+    keys: Iterable[str], rules: Iterable[Rule], field: str, file: str, **others: int
+) -> int:
+    """How many blocks the keys have where the rules have a field; they are numbered 0, 1, 2…
+
+    Args:
+        keys: those of the file.
+        rules: its table; the first source with the field shows where the number stands.
+        field: the field, for example ``"index"``.
+        file: name of the file, for messages.
+        others: values of the fields before it.
 
     Raises:
         CheckpointError: an index in the middle is missing, or there are absurdly many.
     """
+    mark = f"{{{field}}}"
+    source = next(name for rule in rules for name in rule.sources if mark in name)
+    pattern = re.escape(source.partition(mark)[0].format(**others)) + r"(\d+)\."
     # Compared as text: a number in a key may have more digits than any integer should.
     found = {match[1] for key in keys if (match := re.match(pattern, key))}
     if len(found) > MOST_BLOCKS:
@@ -181,12 +217,8 @@ def count_blocks(keys: Iterable[str], pattern: str, file: str) -> int:
     return len(found)
 
 
-def _tuple(value: str | tuple[str, ...]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else value
-
-
-def _absent(move: Move, tensors: Mapping[str, Tensor]) -> bool:
-    return move.optional and not any(key in tensors for key in move.sources)
+def _tuple(result: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return result if isinstance(result, tuple) else (result,)
 
 
 def _not_floating(file: str, key: str, tensor: Tensor) -> CheckpointError:

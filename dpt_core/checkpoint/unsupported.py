@@ -1,10 +1,10 @@
-"""Well-known models of other kinds or not supported, by keys that give them away."""
+"""Well-known models that are not supported, each by keys that only it has."""
 
 import re
 from collections.abc import Collection, Iterable
 
-# (what it is, a pattern that the beginning of one of its keys meets), the most specific first.
-FOREIGN: tuple[tuple[str, str], ...] = (
+# (what it is, what one of its keys begins with), the most specific first.
+UNSUPPORTED: tuple[tuple[str, str], ...] = (
     ("a LoRA", r".*[._]lora(_(up|down|A|B)|\.(up|down))\.|lora_(unet|te\d?|transformer)_"),
     ("a LoRA (LoHa or LoKr)", r".*\.(hada_w|lokr_w)\d"),
     ("Video Depth Anything", r"(head|depth_head)\.motion_modules\."),
@@ -68,17 +68,19 @@ FOREIGN: tuple[tuple[str, str], ...] = (
     ),
     ("an upscaler", r"(model\.)?(body|\d+)\.(\d+\.rdb1|sub\.\d+)\.|conv_first\."),
 )
-_ANY = re.compile("|".join(f"(?:{pattern})" for _, pattern in FOREIGN))
+_ANY = re.compile("|".join(f"(?:{pattern})" for _, pattern in UNSUPPORTED))
 
 
-def recognise(keys: Iterable[str], own: Collection[str] = ()) -> str | None:
+def find_unsupported(keys: Iterable[str], supported: Collection[str] = ()) -> str | None:
     """The name of the unsupported model that these keys belong to, if it is well known.
 
-    `own` are names in the table of what the caller supports.
+    Args:
+        keys: those of a file.
+        supported: names in the table that the caller supports all the same.
     """
     keys = [key for key in keys if _ANY.match(key)]
-    for name, pattern in FOREIGN:
-        if name in own:
+    for name, pattern in UNSUPPORTED:
+        if name in supported:
             continue
         matches = re.compile(pattern).match
         if any(matches(key) for key in keys):

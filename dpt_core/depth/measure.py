@@ -146,20 +146,6 @@ def measure_decoder(shapes: Shapes, encoder: EncoderConfig) -> Decoder:
     return Decoder((a, b, c, d), features, (first, second))
 
 
-def at_least_four(blocks: int, file: str) -> int:
-    """The block count, if a DPT model can tap four of them.
-
-    Raises:
-        CheckpointError: there are fewer.
-    """
-    if blocks < 4:
-        raise CheckpointError(
-            f"{file} has an encoder of {blocks} blocks, and a DPT model taps four of them. "
-            "The file is incomplete; download it again."
-        )
-    return blocks
-
-
 def square_side(count: int) -> int | None:
     """The side of a square of `count` cells, or None if there is no such square."""
     side = math.isqrt(count) if count > 0 else 0

@@ -75,7 +75,7 @@ def originals(make_tiny, save, tmp_path_factory) -> list[Original]:
         state = make_tiny(family)
         depth = estimate(dpt_core.load(save(state, folder / f"{number}.safetensors")))
         assert depth.std() > 0.01, "a map without structure would hide a wrong model"
-        is_unused = source_pattern([r for r in family.rules if r.target is None]).fullmatch
+        is_unused = source_pattern([r for r in family.rules if r.unused]).fullmatch
         found.append(Original(family, state, depth, {key for key in state if is_unused(key)}))
     return found
 

@@ -13,13 +13,7 @@ from dpt_core.capture import capture
 from dpt_core.checkpoint.rules import revert
 from dpt_core.depth.config import DepthHeadConfig, DPTConfig, ImageRule, ReassembleConfig, ViTConfig
 from dpt_core.depth.families.depth_anything import FAMILIES
-from dpt_core.depth.families.family import block_rows
-from dpt_core.depth.families.shared import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    join_positions,
-    split_positions,
-)
+from dpt_core.depth.families.family import IMAGENET_MEAN, IMAGENET_STD, block_rows
 from dpt_core.depth.network import DPT
 
 GRID = 14  # trained positions: the nominal side of the input is 14 × 14 = 196 pixels
@@ -98,8 +92,7 @@ def _waves() -> Tensor:
 
 def official_layout(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The network's weights under Depth Anything V2's own names."""
-    rows = block_rows(CONFIG.encoder.stage_depths)
-    return revert(state, FAMILIES[0].rules, rows, {split_positions: join_positions})
+    return revert(state, FAMILIES[0].rules, block_rows(CONFIG.encoder.stage_depths))
 
 
 def export(state: Mapping[str, Tensor], path: Path, images: int) -> None:

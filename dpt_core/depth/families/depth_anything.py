@@ -1,6 +1,7 @@
+# ruff: noqa: E501  (keys are whole, so that one in an error message can be searched for)
 """Depth Anything V1 (arXiv:2401.10891) and V2 (arXiv:2406.09414)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from torch import Tensor
@@ -8,88 +9,116 @@ from torch import Tensor
 from ...checkpoint.context import FileContext
 from ...checkpoint.family import Family, Plan
 from ...checkpoint.hints import Overrides
-from ...checkpoint.rules import Rule, count_blocks
+from ...checkpoint.rules import Rule
+from ...checkpoint.shapes import Shapes
 from ..config import DepthHeadConfig, DPTConfig, ImageRule
 from ..hints import find_max_depth, find_variant
-from ..measure import Shapes, at_least_four, measure_decoder, measure_vit
-from .family import block_rows, depth_family, depths_from_taps
-from .shared import (
-    BLOCK,
+from ..measure import measure_decoder, measure_vit
+from .family import (
     IMAGENET_MEAN,
     IMAGENET_STD,
-    POSITIONS,
-    RESIZED,
-    SCALES,
-    WB,
-    official_fusion,
-    split_positions,
-    transformers_attention,
-    transformers_fusion,
-    transformers_reassembly,
+    block_rows,
+    count_tapped_blocks,
+    depth_family,
+    depths_from_taps,
 )
+from .tables import OFFICIAL_FUSION, TRANSFORMERS_FUSION, TRANSFORMERS_REASSEMBLY, depth_rules
 
 # 0-based, from V2's official code; V1 taps the last four blocks of any encoder.
 V2_TAPS = {12: (2, 5, 8, 11), 24: (4, 11, 17, 23), 40: (9, 19, 29, 39)}
 
-
-def dinov2_encoder(source: str) -> tuple[Rule, ...]:
-    """A DINOv2 encoder in its official layout, without the feed-forward layers."""
-    block = f"{source}.blocks.{{index}}"
-    return (
-        Rule(f"{source}.cls_token", "imgencoder.cls_token"),
-        Rule(f"{source}.pos_embed", POSITIONS, split_positions),
-        Rule(f"{source}.mask_token", None, optional=True),  # for the encoder's own training
-        Rule(f"{source}.patch_embed.proj.{WB}", f"imgencoder.patch_embed.proj.{WB}"),
-        Rule(f"{block}.{{norm1,norm2}}.{WB}", f"{BLOCK}.{{norm_attn,norm_mlp}}.{WB}"),
-        Rule(f"{block}.attn.{{qkv,proj}}.{WB}", f"{BLOCK}.attn.{{qkv,proj}}.{WB}"),
-        Rule(f"{block}.{{ls1,ls2}}.gamma", f"{BLOCK}.{{scale_attn,scale_mlp}}"),
-        Rule(f"{source}.norm.{WB}", f"imgencoder.norm.{WB}"),
-    )
-
-
-def official_head(source: str) -> tuple[Rule, ...]:
-    """The decoder in the official layout."""
-    scratch = f"{source}.scratch"
-    return (
-        Rule(f"{source}.projects.{{0,1,2,3}}.{WB}", f"reassemble.{SCALES}.resample.0.{WB}"),
-        Rule(f"{source}.resize_layers.{{0,1,3}}.{WB}", f"reassemble.{RESIZED}.resample.1.{WB}"),
-        *official_fusion(scratch),
-        Rule(f"{scratch}.output_conv1.{WB}", f"head.spatial_upsampler.0.{WB}"),
-        Rule(f"{scratch}.output_conv2.{{0,2}}.{WB}", f"head.proj_1ch.{{0,2}}.{WB}"),
-    )
-
-
-def feed_forward(block: str, first: str, second: str) -> Rule:
-    """The two linear layers of a block's feed-forward half."""
-    return Rule(f"{block}.mlp.{{{first},{second}}}.{WB}", f"{BLOCK}.mlp.layers.{{0,2}}.{WB}")
-
-
-_LAYER = "backbone.encoder.layer.{index}"
-_TRANSFORMERS = (
-    Rule("backbone.embeddings.cls_token", "imgencoder.cls_token"),
-    Rule("backbone.embeddings.position_embeddings", POSITIONS, split_positions),
-    Rule("backbone.embeddings.mask_token", None, optional=True),
-    Rule(
-        f"backbone.embeddings.patch_embeddings.projection.{WB}",
-        f"imgencoder.patch_embed.proj.{WB}",
-    ),
-    Rule(f"{_LAYER}.{{norm1,norm2}}.{WB}", f"{BLOCK}.{{norm_attn,norm_mlp}}.{WB}"),
-    *transformers_attention(f"{_LAYER}.attention.attention"),
-    Rule(f"{_LAYER}.attention.output.dense.{WB}", f"{BLOCK}.attn.proj.{WB}"),
-    Rule(f"{_LAYER}.layer_scale{{1,2}}.lambda1", f"{BLOCK}.{{scale_attn,scale_mlp}}"),
-    Rule(f"backbone.layernorm.{WB}", f"imgencoder.norm.{WB}"),
-    *transformers_reassembly(),
-    *transformers_fusion(),
-    Rule(f"head.conv1.{WB}", f"head.spatial_upsampler.0.{WB}"),
-    Rule(f"head.conv{{2,3}}.{WB}", f"head.proj_1ch.{{0,2}}.{WB}"),
+# A DINOv2 encoder as Depth Anything 3 writes it; V1 and V2 have nothing before pretrained.
+DINOV2 = """\
+backbone.pretrained.cls_token                  -> imgencoder.cls_token
+backbone.pretrained.pos_embed                  -> imgencoder.posenc.cls_embedding + imgencoder.posenc.base_patch_embedding  (split_positions)
+backbone.pretrained.patch_embed.proj.*         -> imgencoder.patch_embed.proj.*
+backbone.pretrained.blocks.{index}.norm1.*     -> imgencoder.stages.{stage}.blocks.{block}.norm_attn.*
+backbone.pretrained.blocks.{index}.attn.qkv.*  -> imgencoder.stages.{stage}.blocks.{block}.attn.qkv.*
+backbone.pretrained.blocks.{index}.attn.proj.* -> imgencoder.stages.{stage}.blocks.{block}.attn.proj.*
+backbone.pretrained.blocks.{index}.ls1.gamma   -> imgencoder.stages.{stage}.blocks.{block}.scale_attn
+backbone.pretrained.blocks.{index}.norm2.*     -> imgencoder.stages.{stage}.blocks.{block}.norm_mlp.*
+backbone.pretrained.blocks.{index}.ls2.gamma   -> imgencoder.stages.{stage}.blocks.{block}.scale_mlp
+backbone.pretrained.norm.*                     -> imgencoder.norm.*
+"""
+DINOV2_MLP = """\
+backbone.pretrained.blocks.{index}.mlp.fc1.* -> imgencoder.stages.{stage}.blocks.{block}.mlp.layers.0.*
+backbone.pretrained.blocks.{index}.mlp.fc2.* -> imgencoder.stages.{stage}.blocks.{block}.mlp.layers.2.*
+"""
+DINOV2_SWIGLU = """\
+pretrained.blocks.{index}.mlp.w12.* -> imgencoder.stages.{stage}.blocks.{block}.mlp.layers.0.*
+pretrained.blocks.{index}.mlp.w3.*  -> imgencoder.stages.{stage}.blocks.{block}.mlp.layers.2.*
+"""
+# For the encoder's own training.
+MASK_TOKEN = """\
+pretrained.mask_token <- imgencoder.cls_token  (zero_token)
+"""
+# As V1 and V2 write it; Depth Anything 3 has head. instead of depth_head.
+DECODER = (
+    """\
+depth_head.projects.0.*      -> reassemble.spatial_upx4.resample.0.*
+depth_head.projects.1.*      -> reassemble.spatial_upx2.resample.0.*
+depth_head.projects.2.*      -> reassemble.spatial_noscale.resample.0.*
+depth_head.projects.3.*      -> reassemble.spatial_downx2.resample.0.*
+depth_head.resize_layers.0.* -> reassemble.spatial_upx4.resample.1.*
+depth_head.resize_layers.1.* -> reassemble.spatial_upx2.resample.1.*
+depth_head.resize_layers.3.* -> reassemble.spatial_downx2.resample.1.*
+"""
+    + OFFICIAL_FUSION
+    + """\
+depth_head.scratch.output_conv1.*   -> head.spatial_upsampler.0.*
+depth_head.scratch.output_conv2.0.* -> head.proj_1ch.0.*
+depth_head.scratch.output_conv2.2.* -> head.proj_1ch.2.*
+"""
 )
+
+TRANSFORMERS = (
+    """\
+backbone.embeddings.cls_token                                -> imgencoder.cls_token
+backbone.embeddings.position_embeddings                      -> imgencoder.posenc.cls_embedding + imgencoder.posenc.base_patch_embedding  (split_positions)
+backbone.embeddings.mask_token                               <- imgencoder.cls_token  (zero_token)
+backbone.embeddings.patch_embeddings.projection.*            -> imgencoder.patch_embed.proj.*
+backbone.encoder.layer.{index}.norm1.*                       -> imgencoder.stages.{stage}.blocks.{block}.norm_attn.*
+backbone.encoder.layer.{index}.attention.attention.query.*
++ backbone.encoder.layer.{index}.attention.attention.key.*
++ backbone.encoder.layer.{index}.attention.attention.value.* -> imgencoder.stages.{stage}.blocks.{block}.attn.qkv.*  (merge_qkv)
+backbone.encoder.layer.{index}.attention.output.dense.*      -> imgencoder.stages.{stage}.blocks.{block}.attn.proj.*
+backbone.encoder.layer.{index}.layer_scale1.lambda1          -> imgencoder.stages.{stage}.blocks.{block}.scale_attn
+backbone.encoder.layer.{index}.norm2.*                       -> imgencoder.stages.{stage}.blocks.{block}.norm_mlp.*
+backbone.encoder.layer.{index}.layer_scale2.lambda1          -> imgencoder.stages.{stage}.blocks.{block}.scale_mlp
+backbone.layernorm.*                                         -> imgencoder.norm.*
+"""
+    + TRANSFORMERS_REASSEMBLY
+    + TRANSFORMERS_FUSION
+    + """\
+head.conv1.* -> head.spatial_upsampler.0.*
+head.conv2.* -> head.proj_1ch.0.*
+head.conv3.* -> head.proj_1ch.2.*
+"""
+)
+TRANSFORMERS_MLP = """\
+backbone.encoder.layer.{index}.mlp.fc1.* -> imgencoder.stages.{stage}.blocks.{block}.mlp.layers.0.*
+backbone.encoder.layer.{index}.mlp.fc2.* -> imgencoder.stages.{stage}.blocks.{block}.mlp.layers.2.*
+"""
+TRANSFORMERS_SWIGLU = """\
+backbone.encoder.layer.{index}.mlp.weights_in.*  -> imgencoder.stages.{stage}.blocks.{block}.mlp.layers.0.*
+backbone.encoder.layer.{index}.mlp.weights_out.* -> imgencoder.stages.{stage}.blocks.{block}.mlp.layers.2.*
+"""
+
+
+def official_rules(mlp: str) -> tuple[Rule, ...]:
+    """The official table with one of the two kinds of feed-forward layers."""
+    encoder = (DINOV2 + mlp).replace("backbone.pretrained.", "pretrained.")
+    return depth_rules(encoder, MASK_TOKEN, DECODER)
 
 
 def plan(
-    pattern: str, tensors: Mapping[str, Tensor], context: FileContext, overrides: Overrides
+    rules: Sequence[Rule],
+    tensors: Mapping[str, Tensor],
+    context: FileContext,
+    overrides: Overrides,
 ) -> Plan:
     """V1 or V2, metric or relative, and with that the stages."""
-    blocks = at_least_four(count_blocks(tensors, pattern, context.file), context.file)
+    blocks = count_tapped_blocks(tensors, rules, context.file)
     hints = (
         find_variant(context, overrides, blocks, V2_TAPS),
         find_max_depth(context, overrides),
@@ -128,49 +157,53 @@ def configure(shapes: Shapes, plan: Plan) -> DPTConfig:
     )
 
 
-def _official(first: str, second: str) -> Family:
-    block = "pretrained.blocks.{index}"
+def _family(name: str, layout: str, signature: tuple[str, ...], rules: Sequence[Rule]) -> Family:
     return depth_family(
-        name="Depth Anything",
-        layout="official",
-        signature=(
-            "pretrained.cls_token",
-            "pretrained.pos_embed",
-            "pretrained.blocks.0.ls1.gamma",
-            f"pretrained.blocks.0.mlp.{first}.weight",
-            "depth_head.scratch.output_conv2.2.weight",
-        ),
-        rules=(
-            *dinov2_encoder("pretrained"),
-            feed_forward(block, first, second),
-            *official_head("depth_head"),
-        ),
+        name=name,
+        layout=layout,
+        signature=signature,
+        rules=rules,
         accepts=("variant", "max_depth"),
-        plan=partial(plan, r"pretrained\.blocks\.(\d+)\."),
+        plan=partial(plan, rules),
         configure=configure,
     )
 
 
-def _transformers(first: str, second: str) -> Family:
-    return depth_family(
-        name="Depth Anything",
-        layout="transformers",
-        signature=(
-            "backbone.embeddings.position_embeddings",
-            "backbone.encoder.layer.0.layer_scale1.lambda1",
-            f"backbone.encoder.layer.0.mlp.{first}.weight",
-            "head.conv3.weight",
-        ),
-        rules=(*_TRANSFORMERS, feed_forward(_LAYER, first, second)),
-        accepts=("variant", "max_depth"),
-        plan=partial(plan, r"backbone\.encoder\.layer\.(\d+)\."),
-        configure=configure,
-    )
-
+OFFICIAL_SIGNATURE = (
+    "pretrained.cls_token",
+    "pretrained.pos_embed",
+    "pretrained.blocks.0.ls1.gamma",
+    "depth_head.scratch.output_conv2.2.weight",
+)
+TRANSFORMERS_SIGNATURE = (
+    "backbone.embeddings.position_embeddings",
+    "backbone.encoder.layer.0.layer_scale1.lambda1",
+    "head.conv3.weight",
+)
 
 FAMILIES: tuple[Family, ...] = (
-    _official("fc1", "fc2"),
-    _official("w12", "w3"),  # SwiGLU: the giant encoder
-    _transformers("fc1", "fc2"),
-    _transformers("weights_in", "weights_out"),
+    _family(
+        "Depth Anything",
+        "official",
+        (*OFFICIAL_SIGNATURE, "pretrained.blocks.0.mlp.fc1.weight"),
+        official_rules(DINOV2_MLP),
+    ),
+    _family(
+        "Depth Anything giant",
+        "official",
+        (*OFFICIAL_SIGNATURE, "pretrained.blocks.0.mlp.w12.weight"),
+        official_rules(DINOV2_SWIGLU),
+    ),
+    _family(
+        "Depth Anything",
+        "transformers",
+        (*TRANSFORMERS_SIGNATURE, "backbone.encoder.layer.0.mlp.fc1.weight"),
+        depth_rules(TRANSFORMERS, TRANSFORMERS_MLP),
+    ),
+    _family(
+        "Depth Anything giant",
+        "transformers",
+        (*TRANSFORMERS_SIGNATURE, "backbone.encoder.layer.0.mlp.weights_in.weight"),
+        depth_rules(TRANSFORMERS, TRANSFORMERS_SWIGLU),
+    ),
 )

@@ -7,24 +7,39 @@ from torch import Tensor
 from ...checkpoint.context import FileContext
 from ...checkpoint.family import Family, Plan
 from ...checkpoint.hints import Overrides
-from ...checkpoint.rules import Rule, count_blocks
+from ...checkpoint.shapes import Shapes
 from ..config import DepthHeadConfig, DPTConfig, ImageRule
-from ..hints import find_metric_name
-from ..measure import Shapes, at_least_four, measure_decoder, measure_vit
-from .depth_anything import V2_TAPS, dinov2_encoder, feed_forward, official_head
-from .family import block_rows, depth_family, depths_from_taps
-from .shared import IMAGENET_MEAN, IMAGENET_STD, WB
+from ..hints import find_metric
+from ..measure import measure_decoder, measure_vit
+from .depth_anything import DECODER, DINOV2, DINOV2_MLP, V2_TAPS
+from .family import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    block_rows,
+    count_tapped_blocks,
+    depth_family,
+    depths_from_taps,
+)
+from .tables import depth_rules
 
 METRES_PER_FOCAL = 1 / 300  # the network sees every image as if taken with 300 pixels
+
+UNUSED = """\
+backbone.pretrained.mask_token -> unused
+"""
+SKY = """\
+head.scratch.sky_output_conv2.0.* -> head.sky_1ch.0.*
+head.scratch.sky_output_conv2.2.* -> head.sky_1ch.2.*
+"""
+RULES = depth_rules(DINOV2, DINOV2_MLP, DECODER.replace("depth_head.", "head."), SKY, UNUSED)
 
 
 def plan(tensors: Mapping[str, Tensor], context: FileContext, overrides: Overrides) -> Plan:
     """Mono or metric; the taps are V2's."""
-    pattern = r"backbone\.pretrained\.blocks\.(\d+)\."
-    blocks = at_least_four(count_blocks(tensors, pattern, context.file), context.file)
+    blocks = count_tapped_blocks(tensors, RULES, context.file)
     taps = V2_TAPS.get(blocks, range(blocks - 4, blocks))
     depths = depths_from_taps(taps)
-    return Plan(block_rows(depths), depths, (find_metric_name(context),))
+    return Plan(block_rows(depths), depths, (find_metric(context),))
 
 
 def configure(shapes: Shapes, plan: Plan) -> DPTConfig:
@@ -67,12 +82,7 @@ FAMILIES: tuple[Family, ...] = (
             "head.scratch.output_conv2.2.weight",
             "head.scratch.sky_output_conv2.2.weight",
         ),
-        rules=(
-            *dinov2_encoder("backbone.pretrained"),
-            feed_forward("backbone.pretrained.blocks.{index}", "fc1", "fc2"),
-            *official_head("head"),
-            Rule(f"head.scratch.sky_output_conv2.{{0,2}}.{WB}", f"head.sky_1ch.{{0,2}}.{WB}"),
-        ),
+        rules=RULES,
         accepts=(),
         plan=plan,
         configure=configure,

@@ -7,14 +7,18 @@ from typing import Any
 from torch import Tensor
 
 from ...checkpoint.context import FileContext
-from ...checkpoint.family import Family, Plan
+from ...checkpoint.family import Adapt, Family, Plan, leave_as_is
 from ...checkpoint.hints import Overrides
-from ...checkpoint.rules import Row, Rule
+from ...checkpoint.rules import Row, Rule, count_blocks
 from ...checkpoint.shapes import Shapes
 from ...errors import CheckpointError
 from ..config import DPTConfig, Four
 from ..hints import find_normalisation
 from ..network import DPT
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+HALF = (0.5, 0.5, 0.5)  # mean and std of MiDaS
 
 
 def depth_family(
@@ -25,6 +29,7 @@ def depth_family(
     plan: Callable[[Mapping[str, Tensor], FileContext, Overrides], Plan],
     configure: Callable[[Shapes, Plan], DPTConfig],
     accepts: tuple[str, ...] = (),
+    adapt: Adapt = leave_as_is,
 ) -> Family:
     """A `Family` of depth models, whose mean and std a ``preprocessor_config.json`` may change."""
 
@@ -50,7 +55,24 @@ def depth_family(
         mean, std = normalisation
         return replace(config, image=replace(config.image, mean=mean, std=std))
 
-    return Family(name, layout, signature, rules, plan_images, configure_images, DPT, accepts)
+    return Family(
+        name, layout, signature, rules, plan_images, configure_images, DPT, accepts, adapt
+    )
+
+
+def count_tapped_blocks(tensors: Mapping[str, Tensor], rules: Sequence[Rule], file: str) -> int:
+    """Transformer blocks of an encoder, of which a DPT model taps four.
+
+    Raises:
+        CheckpointError: there are fewer, or their numbers have a gap.
+    """
+    blocks = count_blocks(tensors, rules, "index", file)
+    if blocks < 4:
+        raise CheckpointError(
+            f"{file} has an encoder of {blocks} blocks, and a DPT model taps four of them. "
+            "The file is incomplete; download it again."
+        )
+    return blocks
 
 
 def block_rows(stage_depths: Four) -> list[Row]:

@@ -1,7 +1,7 @@
+# ruff: noqa: E501  (keys are whole, so that one in an error message can be searched for)
 """MiDaS v3.1 Swin V2 and Swin (arXiv:2307.14460)."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -11,88 +11,87 @@ from ...checkpoint.context import FileContext
 from ...checkpoint.family import Family, Plan
 from ...checkpoint.hints import Hint, Overrides
 from ...checkpoint.rules import Row, Rule, count_blocks
-from ...checkpoint.shapes import format_shape
+from ...checkpoint.shapes import Shapes, format_shape
 from ...errors import CheckpointError
 from ..config import DepthHeadConfig, DPTConfig, Four, ImageRule
-from ..hints import find_pretrained_window, find_window
-from ..measure import Shapes, measure_decoder, measure_swin, square_side
-from .family import depth_family
-from .shared import (
-    BLOCK,
-    HALF,
-    WB,
-    merge_qv_bias,
-    midas_head,
-    official_fusion,
-    timm_blocks,
-    transformers_attention,
-    transformers_blocks,
-    transformers_fusion,
-)
+from ..hints import find_pretrained_window, find_side, find_window
+from ..measure import measure_decoder, measure_swin, square_side
+from .family import HALF, depth_family
+from .tables import MIDAS_DECODER, TRANSFORMERS_MIDAS_DECODER, depth_rules
 
 Version = Literal[1, 2]
 
-_MODEL = "pretrained.model"
-_TIMM = f"{_MODEL}.layers.{{stage}}.blocks.{{block}}"
-_MERGE = "imgencoder.merges.{0,1,2}"
+ATTENTION_MASK = "pretrained.model.layers.0.blocks.1.attn_mask"
 
-_OFFICIAL = (
-    Rule(f"{_MODEL}.patch_embed.{{proj,norm}}.{WB}", f"imgencoder.patch_embed.{{proj,norm}}.{WB}"),
-    *timm_blocks(_TIMM),
-    Rule(f"{_MODEL}.layers.{{0,1,2}}.downsample.reduction.weight", f"{_MERGE}.reduction.weight"),
-    Rule(f"{_MODEL}.layers.{{0,1,2}}.downsample.norm.{WB}", f"{_MERGE}.norm.{WB}"),
-    Rule(f"{_TIMM}.attn_mask", None, optional=True),
-    Rule(f"{_TIMM}.attn.relative_position_index", None, optional=True),
-    Rule(f"{_MODEL}.{{norm,head}}.{WB}", None, optional=True),
-    *official_fusion("scratch"),
-    *midas_head("scratch.output_conv"),
-)
-_V2 = (
-    *_OFFICIAL,
-    Rule(f"{_TIMM}.attn.logit_scale", f"{BLOCK}.attn.logit_scale"),
-    Rule(f"{_TIMM}.attn.cpb_mlp.0.{WB}", f"{BLOCK}.attn.bias_mlp.0.{WB}"),
-    Rule(f"{_TIMM}.attn.cpb_mlp.2.weight", f"{BLOCK}.attn.bias_mlp.2.weight"),
-    Rule(f"{_TIMM}.attn.qkv.weight", f"{BLOCK}.attn.qkv.weight"),
-    Rule((f"{_TIMM}.attn.q_bias", f"{_TIMM}.attn.v_bias"), f"{BLOCK}.attn.qkv.bias", merge_qv_bias),
-    Rule(f"{_TIMM}.attn.relative_coords_table", None, optional=True),
-)
-_V1 = (
-    *_OFFICIAL,
-    Rule(f"{_TIMM}.attn.relative_position_bias_table", f"{BLOCK}.attn.bias_table"),
-    Rule(f"{_TIMM}.attn.qkv.{WB}", f"{BLOCK}.attn.qkv.{WB}"),
-)
-
-_EMBED = "backbone.embeddings"
-_LAYER = "backbone.encoder.layers.{stage}.blocks.{block}"
-_DOWN = "backbone.encoder.layers.{0,1,2}.downsample"
-_SELF = f"{_LAYER}.attention.self"
-_TRANSFORMERS_V2 = (
-    Rule(f"{_EMBED}.patch_embeddings.projection.{WB}", f"imgencoder.patch_embed.proj.{WB}"),
-    Rule(f"{_EMBED}.norm.{WB}", f"imgencoder.patch_embed.norm.{WB}"),
-    *transformers_blocks(_LAYER),
-    *transformers_attention(_SELF, key_bias=False),
-    Rule(f"{_SELF}.logit_scale", f"{BLOCK}.attn.logit_scale"),
-    Rule(f"{_SELF}.continuous_position_bias_mlp.0.{WB}", f"{BLOCK}.attn.bias_mlp.0.{WB}"),
-    Rule(f"{_SELF}.continuous_position_bias_mlp.2.weight", f"{BLOCK}.attn.bias_mlp.2.weight"),
-    Rule(f"{_SELF}.{{relative_coords_table,relative_position_index}}", None, optional=True),
-    Rule(f"{_DOWN}.reduction.weight", f"{_MERGE}.reduction.weight"),
-    Rule(f"{_DOWN}.norm.{WB}", f"{_MERGE}.norm.{WB}"),
-    *transformers_fusion(),
-    *midas_head("head.head"),
-)
+TIMM = """\
+pretrained.model.patch_embed.proj.*                                         -> imgencoder.patch_embed.proj.*
+pretrained.model.patch_embed.norm.*                                         -> imgencoder.patch_embed.norm.*
+pretrained.model.layers.{stage}.blocks.{block}.norm1.*                      -> imgencoder.stages.{stage}.blocks.{block}.norm_attn.*
+pretrained.model.layers.{stage}.blocks.{block}.attn.proj.*                  -> imgencoder.stages.{stage}.blocks.{block}.attn.proj.*
+pretrained.model.layers.{stage}.blocks.{block}.attn.relative_position_index -> unused
+pretrained.model.layers.{stage}.blocks.{block}.attn_mask                    -> unused
+pretrained.model.layers.{stage}.blocks.{block}.norm2.*                      -> imgencoder.stages.{stage}.blocks.{block}.norm_mlp.*
+pretrained.model.layers.{stage}.blocks.{block}.mlp.fc1.*                    -> imgencoder.stages.{stage}.blocks.{block}.mlp.layers.0.*
+pretrained.model.layers.{stage}.blocks.{block}.mlp.fc2.*                    -> imgencoder.stages.{stage}.blocks.{block}.mlp.layers.2.*
+pretrained.model.layers.0.downsample.norm.*                                 -> imgencoder.merges.0.norm.*
+pretrained.model.layers.1.downsample.norm.*                                 -> imgencoder.merges.1.norm.*
+pretrained.model.layers.2.downsample.norm.*                                 -> imgencoder.merges.2.norm.*
+pretrained.model.layers.0.downsample.reduction.weight                       -> imgencoder.merges.0.reduction.weight
+pretrained.model.layers.1.downsample.reduction.weight                       -> imgencoder.merges.1.reduction.weight
+pretrained.model.layers.2.downsample.reduction.weight                       -> imgencoder.merges.2.reduction.weight
+# Of the encoder's own training.
+pretrained.model.norm.*                                                     -> unused
+pretrained.model.head.*                                                     -> unused
+"""
+TIMM_V1 = """\
+pretrained.model.layers.{stage}.blocks.{block}.attn.qkv.*                        -> imgencoder.stages.{stage}.blocks.{block}.attn.qkv.*
+pretrained.model.layers.{stage}.blocks.{block}.attn.relative_position_bias_table -> imgencoder.stages.{stage}.blocks.{block}.attn.bias_table
+"""
+TIMM_V2 = """\
+pretrained.model.layers.{stage}.blocks.{block}.attn.qkv.weight                                                          -> imgencoder.stages.{stage}.blocks.{block}.attn.qkv.weight
+pretrained.model.layers.{stage}.blocks.{block}.attn.q_bias + pretrained.model.layers.{stage}.blocks.{block}.attn.v_bias -> imgencoder.stages.{stage}.blocks.{block}.attn.qkv.bias  (merge_qv)
+pretrained.model.layers.{stage}.blocks.{block}.attn.logit_scale                                                         -> imgencoder.stages.{stage}.blocks.{block}.attn.logit_scale
+pretrained.model.layers.{stage}.blocks.{block}.attn.cpb_mlp.0.*                                                         -> imgencoder.stages.{stage}.blocks.{block}.attn.bias_mlp.0.*
+pretrained.model.layers.{stage}.blocks.{block}.attn.cpb_mlp.2.weight                                                    -> imgencoder.stages.{stage}.blocks.{block}.attn.bias_mlp.2.weight
+pretrained.model.layers.{stage}.blocks.{block}.attn.relative_coords_table                                               -> unused
+"""
+TRANSFORMERS_V2 = """\
+backbone.embeddings.patch_embeddings.projection.*                                                   -> imgencoder.patch_embed.proj.*
+backbone.embeddings.norm.*                                                                          -> imgencoder.patch_embed.norm.*
+backbone.encoder.layers.{stage}.blocks.{block}.layernorm_before.*                                   -> imgencoder.stages.{stage}.blocks.{block}.norm_attn.*
+backbone.encoder.layers.{stage}.blocks.{block}.attention.self.query.weight
++ backbone.encoder.layers.{stage}.blocks.{block}.attention.self.key.weight
++ backbone.encoder.layers.{stage}.blocks.{block}.attention.self.value.weight                        -> imgencoder.stages.{stage}.blocks.{block}.attn.qkv.weight  (merge_qkv)
+backbone.encoder.layers.{stage}.blocks.{block}.attention.self.query.bias
++ backbone.encoder.layers.{stage}.blocks.{block}.attention.self.value.bias                          -> imgencoder.stages.{stage}.blocks.{block}.attn.qkv.bias  (merge_qv)
+backbone.encoder.layers.{stage}.blocks.{block}.attention.self.logit_scale                           -> imgencoder.stages.{stage}.blocks.{block}.attn.logit_scale
+backbone.encoder.layers.{stage}.blocks.{block}.attention.self.continuous_position_bias_mlp.0.*      -> imgencoder.stages.{stage}.blocks.{block}.attn.bias_mlp.0.*
+backbone.encoder.layers.{stage}.blocks.{block}.attention.self.continuous_position_bias_mlp.2.weight -> imgencoder.stages.{stage}.blocks.{block}.attn.bias_mlp.2.weight
+backbone.encoder.layers.{stage}.blocks.{block}.attention.self.relative_coords_table                 -> unused
+backbone.encoder.layers.{stage}.blocks.{block}.attention.self.relative_position_index               -> unused
+backbone.encoder.layers.{stage}.blocks.{block}.attention.output.dense.*                             -> imgencoder.stages.{stage}.blocks.{block}.attn.proj.*
+backbone.encoder.layers.{stage}.blocks.{block}.layernorm_after.*                                    -> imgencoder.stages.{stage}.blocks.{block}.norm_mlp.*
+backbone.encoder.layers.{stage}.blocks.{block}.intermediate.dense.*                                 -> imgencoder.stages.{stage}.blocks.{block}.mlp.layers.0.*
+backbone.encoder.layers.{stage}.blocks.{block}.output.dense.*                                       -> imgencoder.stages.{stage}.blocks.{block}.mlp.layers.2.*
+backbone.encoder.layers.0.downsample.norm.*                                                         -> imgencoder.merges.0.norm.*
+backbone.encoder.layers.1.downsample.norm.*                                                         -> imgencoder.merges.1.norm.*
+backbone.encoder.layers.2.downsample.norm.*                                                         -> imgencoder.merges.2.norm.*
+backbone.encoder.layers.0.downsample.reduction.weight                                               -> imgencoder.merges.0.reduction.weight
+backbone.encoder.layers.1.downsample.reduction.weight                                               -> imgencoder.merges.1.reduction.weight
+backbone.encoder.layers.2.downsample.reduction.weight                                               -> imgencoder.merges.2.reduction.weight
+"""
 
 
 def plan(
     version: Version,
-    layers: str,
+    rules: Sequence[Rule],
     tensors: Mapping[str, Tensor],
     context: FileContext,
     overrides: Overrides,
 ) -> Plan:
     """Blocks by stage, and the windows: from masks or tables if the file has them."""
     a, b, c, d = (
-        count_blocks(tensors, rf"{re.escape(layers)}\.{stage}\.blocks\.(\d+)\.", context.file)
-        for stage in range(4)
+        count_blocks(tensors, rules, "block", context.file, stage=stage) for stage in range(4)
     )
     depths: Four = (a, b, c, d)
     rows: list[Row] = [
@@ -140,25 +139,25 @@ def _window(
     """Sides of the attention window in tokens and of the trained input in pixels."""
     if version == 1:
         first, last = (
-            _table_window(tensors, f"{_MODEL}.layers.{stage}.blocks.0", context.file)
+            _table_window(tensors, f"pretrained.model.layers.{stage}.blocks.0", context.file)
             for stage in (0, 3)
         )
         evidence = "the size of the position tables"
         return Hint("window", first, evidence), Hint("side", 32 * last, evidence)
-    mask = tensors.get(f"{_MODEL}.layers.0.blocks.1.attn_mask")
+    mask = tensors.get(ATTENTION_MASK)
     if mask is not None:
         shape = tuple(mask.shape)
         count, window = (square_side(n) for n in shape[:2]) if len(shape) == 3 else (None, None)
         if not count or not window or shape[1] != shape[2]:
             raise CheckpointError(
-                f"{context.file} has a wrong shape for {_MODEL}.layers.0.blocks.1.attn_mask: "
+                f"{context.file} has a wrong shape for {ATTENTION_MASK}: "
                 f"{format_shape(shape)}, where a square of windows and twice a square of tokens "
                 "was expected. The file is damaged; download it again."
             )
         evidence = "the size of the attention masks"
         return Hint("window", window, evidence), Hint("side", 4 * count * window, evidence)
     window = find_window(context, is_tiny=sum(depths) <= 12)
-    return window, Hint("side", 16 * window.value, "16 windows, as all published models")
+    return window, find_side(context, window.value)
 
 
 def _table_window(tensors: Mapping[str, Tensor], block: str, file: str) -> int:
@@ -174,41 +173,44 @@ def _table_window(tensors: Mapping[str, Tensor], block: str, file: str) -> int:
     return (offsets + 1) // 2
 
 
+def _family(version: Version, layout: str, signature: tuple[str, ...], *tables: str) -> Family:
+    rules = depth_rules(*tables)
+    return depth_family(
+        name="MiDaS Swin V2" if version == 2 else "MiDaS Swin",
+        layout=layout,
+        signature=signature,
+        rules=rules,
+        accepts=("pretrained_window",) if version == 2 else (),
+        plan=partial(plan, version, rules),
+        configure=partial(configure, version),
+    )
+
+
 FAMILIES: tuple[Family, ...] = (
-    depth_family(
-        name="MiDaS Swin V2",
-        layout="official",
-        signature=(
-            f"{_MODEL}.layers.0.blocks.0.attn.logit_scale",
+    _family(
+        2,
+        "official",
+        ("pretrained.model.layers.0.blocks.0.attn.logit_scale", "scratch.output_conv.4.weight"),
+        TIMM,
+        TIMM_V2,
+        MIDAS_DECODER,
+    ),
+    _family(
+        1,
+        "official",
+        (
+            "pretrained.model.layers.0.blocks.0.attn.relative_position_bias_table",
             "scratch.output_conv.4.weight",
         ),
-        rules=_V2,
-        accepts=("pretrained_window",),
-        plan=partial(plan, 2, f"{_MODEL}.layers"),
-        configure=partial(configure, 2),
+        TIMM,
+        TIMM_V1,
+        MIDAS_DECODER,
     ),
-    depth_family(
-        name="MiDaS Swin",
-        layout="official",
-        signature=(
-            f"{_MODEL}.layers.0.blocks.0.attn.relative_position_bias_table",
-            "scratch.output_conv.4.weight",
-        ),
-        rules=_V1,
-        accepts=(),
-        plan=partial(plan, 1, f"{_MODEL}.layers"),
-        configure=partial(configure, 1),
-    ),
-    depth_family(
-        name="MiDaS Swin V2",
-        layout="transformers",
-        signature=(
-            "backbone.encoder.layers.0.blocks.0.attention.self.logit_scale",
-            "head.head.4.weight",
-        ),
-        rules=_TRANSFORMERS_V2,
-        accepts=("pretrained_window",),
-        plan=partial(plan, 2, "backbone.encoder.layers"),
-        configure=partial(configure, 2),
+    _family(
+        2,
+        "transformers",
+        ("backbone.encoder.layers.0.blocks.0.attention.self.logit_scale", "head.head.4.weight"),
+        TRANSFORMERS_V2,
+        TRANSFORMERS_MIDAS_DECODER,
     ),
 )

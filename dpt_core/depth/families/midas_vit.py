@@ -1,197 +1,162 @@
+# ruff: noqa: E501  (keys are whole, so that one in an error message can be searched for)
 """MiDaS v3.1 BEiT (arXiv:2307.14460), MiDaS v3.0 ViT and hybrid (arXiv:2103.13413)."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
 from ...checkpoint.context import FileContext
-from ...checkpoint.family import Family, Plan
+from ...checkpoint.family import Family, Plan, leave_as_is
 from ...checkpoint.hints import Overrides
 from ...checkpoint.rules import Row, Rule, count_blocks
+from ...checkpoint.shapes import Shapes
 from ..config import DepthHeadConfig, DPTConfig, EncoderConfig, ImageRule
-from ..measure import Shapes, at_least_four, measure_decoder, measure_hybrid, measure_vit
-from .family import block_rows, depth_family, depths_from_taps
-from .shared import (
-    BLOCK,
-    HALF,
-    POSITIONS,
-    RESIZED,
-    SCALES,
-    WB,
-    merge_qv_bias,
-    midas_head,
-    official_fusion,
-    split_positions,
-    standardise,
-    timm_blocks,
-    transformers_attention,
-    transformers_blocks,
-    transformers_fusion,
-    transformers_reassembly,
+from ..measure import measure_decoder, measure_hybrid, measure_vit
+from .family import HALF, block_rows, count_tapped_blocks, depth_family, depths_from_taps
+from .tables import (
+    MIDAS_DECODER,
+    TRANSFORMERS_MIDAS_DECODER,
+    TRANSFORMERS_READOUT,
+    TRANSFORMERS_REASSEMBLY,
+    depth_rules,
 )
 
 Kind = Literal["BEiT", "ViT", "hybrid"]
 
-_MODEL = "pretrained.model"
-_TIMM = f"{_MODEL}.blocks.{{index}}"
-_QKV = Rule(f"{_TIMM}.attn.qkv.{WB}", f"{BLOCK}.attn.qkv.{WB}")
-
-# act_postprocessN: 0 the readout, 3 the projection, 4 the resampling.
-_POST = "pretrained.act_postprocess"
-_REASSEMBLY = (
-    Rule(f"{_POST}{{1,2,3,4}}.0.project.0.{WB}", f"reassemble.{SCALES}.readout_proj.1.{WB}"),
-    Rule(f"{_POST}{{1,2,3,4}}.3.{WB}", f"reassemble.{SCALES}.resample.0.{WB}"),
-    Rule(f"{_POST}{{1,2,4}}.4.{WB}", f"reassemble.{RESIZED}.resample.1.{WB}"),
-)
-_DECODER = (*official_fusion("scratch"), *midas_head("scratch.output_conv"))
-_CLASSIFIER = (  # what is left of the encoder's own training
-    Rule(f"{_MODEL}.{{norm,fc_norm,head}}.{WB}", None, optional=True),
-)
-
-_BEIT = (
-    Rule(f"{_MODEL}.cls_token", "imgencoder.cls_token"),
-    Rule(f"{_MODEL}.patch_embed.proj.{WB}", f"imgencoder.patch_embed.proj.{WB}"),
-    *timm_blocks(_TIMM),
-    Rule(f"{_TIMM}.gamma_{{1,2}}", f"{BLOCK}.{{scale_attn,scale_mlp}}"),
-    Rule(f"{_TIMM}.attn.qkv.weight", f"{BLOCK}.attn.qkv.weight"),
-    Rule((f"{_TIMM}.attn.q_bias", f"{_TIMM}.attn.v_bias"), f"{BLOCK}.attn.qkv.bias", merge_qv_bias),
-    Rule(f"{_TIMM}.attn.relative_position_bias_table", f"{BLOCK}.relative_bias.table"),
-    Rule(f"{_TIMM}.attn.relative_position_index", None, optional=True),
-    *_CLASSIFIER,
-    *_REASSEMBLY,
-    *_DECODER,
-)
-
-_VIT_ENCODER = (
-    Rule(f"{_MODEL}.cls_token", "imgencoder.cls_token"),
-    Rule(f"{_MODEL}.pos_embed", POSITIONS, split_positions),
-    Rule(f"{_MODEL}.patch_embed.proj.{WB}", f"imgencoder.patch_embed.proj.{WB}"),
-    *timm_blocks(_TIMM),
-    _QKV,
-    *_CLASSIFIER,
-)
-_VIT = (*_VIT_ENCODER, *_REASSEMBLY, *_DECODER)
-
-
-def _resnet(stem: str, layer: str) -> tuple[Rule, ...]:
-    """A ResNetV2 whose stem and bottlenecks are called so; convolutions standardised."""
-    target = "imgencoder.patch_embed.backbone"
-    block = f"{target}.stages.{{res_stage}}.{{res_block}}"
-    first = layer.format(res_stage="{0,1,2}", res_block="0")
-    shortcut = f"{target}.stages.{{0,1,2}}.0.shortcut"
-    return (
-        Rule(f"{stem}.weight", f"{target}.stem.0.conv.weight", standardise),
-        Rule(f"{stem.rpartition('.')[0]}.norm.{WB}", f"{target}.stem.1.{WB}"),
-        Rule(f"{layer}.conv{{1,2,3}}.weight", f"{block}.conv{{1,2,3}}.conv.weight", standardise),
-        Rule(f"{layer}.norm{{1,2,3}}.{WB}", f"{block}.norm{{1,2,3}}.{WB}"),
-        Rule(f"{first}.downsample.conv.weight", f"{shortcut}.0.conv.weight", standardise),
-        Rule(f"{first}.downsample.norm.{WB}", f"{shortcut}.1.{WB}"),
-    )
-
-
-_BACKBONE = f"{_MODEL}.patch_embed.backbone"
-_HYBRID = (
-    *_VIT_ENCODER,
-    *_resnet(f"{_BACKBONE}.stem.conv", f"{_BACKBONE}.stages.{{res_stage}}.blocks.{{res_block}}"),
-    Rule(
-        f"{_POST}{{3,4}}.0.project.0.{WB}",
-        f"reassemble.{{spatial_noscale,spatial_downx2}}.readout_proj.1.{WB}",
-    ),
-    Rule(
-        f"{_POST}{{3,4}}.3.{WB}",
-        f"reassemble.{{spatial_noscale,spatial_downx2}}.resample.0.{WB}",
-    ),
-    Rule(f"{_POST}4.4.{WB}", f"reassemble.spatial_downx2.resample.1.{WB}"),
-    *_DECODER,
+# What timm calls alike in ViT and BEiT.
+TIMM = """\
+pretrained.model.cls_token                  -> imgencoder.cls_token
+pretrained.model.patch_embed.proj.*         -> imgencoder.patch_embed.proj.*
+pretrained.model.blocks.{index}.norm1.*     -> imgencoder.stages.{stage}.blocks.{block}.norm_attn.*
+pretrained.model.blocks.{index}.attn.proj.* -> imgencoder.stages.{stage}.blocks.{block}.attn.proj.*
+pretrained.model.blocks.{index}.norm2.*     -> imgencoder.stages.{stage}.blocks.{block}.norm_mlp.*
+pretrained.model.blocks.{index}.mlp.fc1.*   -> imgencoder.stages.{stage}.blocks.{block}.mlp.layers.0.*
+pretrained.model.blocks.{index}.mlp.fc2.*   -> imgencoder.stages.{stage}.blocks.{block}.mlp.layers.2.*
+# Of the encoder's own training.
+pretrained.model.norm.*                     -> unused
+pretrained.model.fc_norm.*                  -> unused
+pretrained.model.head.*                     -> unused
+"""
+TIMM_BEIT = """\
+pretrained.model.blocks.{index}.attn.qkv.weight                                           -> imgencoder.stages.{stage}.blocks.{block}.attn.qkv.weight
+pretrained.model.blocks.{index}.attn.q_bias + pretrained.model.blocks.{index}.attn.v_bias -> imgencoder.stages.{stage}.blocks.{block}.attn.qkv.bias  (merge_qv)
+pretrained.model.blocks.{index}.attn.relative_position_bias_table                         -> imgencoder.stages.{stage}.blocks.{block}.relative_bias.table
+pretrained.model.blocks.{index}.attn.relative_position_index                              -> unused
+pretrained.model.blocks.{index}.gamma_1                                                   -> imgencoder.stages.{stage}.blocks.{block}.scale_attn
+pretrained.model.blocks.{index}.gamma_2                                                   -> imgencoder.stages.{stage}.blocks.{block}.scale_mlp
+"""
+TIMM_VIT = """\
+pretrained.model.pos_embed                 -> imgencoder.posenc.cls_embedding + imgencoder.posenc.base_patch_embedding  (split_positions)
+pretrained.model.blocks.{index}.attn.qkv.* -> imgencoder.stages.{stage}.blocks.{block}.attn.qkv.*
+"""
+TIMM_RESNET = """\
+pretrained.model.patch_embed.backbone.stem.conv.weight                                   -> imgencoder.patch_embed.backbone.stem.0.conv.weight
+pretrained.model.patch_embed.backbone.stem.norm.*                                        -> imgencoder.patch_embed.backbone.stem.1.*
+pretrained.model.patch_embed.backbone.stages.{res_stage}.blocks.{res_block}.conv1.weight -> imgencoder.patch_embed.backbone.stages.{res_stage}.{res_block}.conv1.conv.weight
+pretrained.model.patch_embed.backbone.stages.{res_stage}.blocks.{res_block}.conv2.weight -> imgencoder.patch_embed.backbone.stages.{res_stage}.{res_block}.conv2.conv.weight
+pretrained.model.patch_embed.backbone.stages.{res_stage}.blocks.{res_block}.conv3.weight -> imgencoder.patch_embed.backbone.stages.{res_stage}.{res_block}.conv3.conv.weight
+pretrained.model.patch_embed.backbone.stages.{res_stage}.blocks.{res_block}.norm1.*      -> imgencoder.patch_embed.backbone.stages.{res_stage}.{res_block}.norm1.*
+pretrained.model.patch_embed.backbone.stages.{res_stage}.blocks.{res_block}.norm2.*      -> imgencoder.patch_embed.backbone.stages.{res_stage}.{res_block}.norm2.*
+pretrained.model.patch_embed.backbone.stages.{res_stage}.blocks.{res_block}.norm3.*      -> imgencoder.patch_embed.backbone.stages.{res_stage}.{res_block}.norm3.*
+pretrained.model.patch_embed.backbone.stages.{res_stage}.blocks.0.downsample.conv.weight -> imgencoder.patch_embed.backbone.stages.{res_stage}.0.shortcut.0.conv.weight
+pretrained.model.patch_embed.backbone.stages.{res_stage}.blocks.0.downsample.norm.*      -> imgencoder.patch_embed.backbone.stages.{res_stage}.0.shortcut.1.*
+"""
+# 0 is the readout, 3 the projection, 4 the resampling. The first two stages of the hybrid have none.
+REASSEMBLY_TOKENS = """\
+pretrained.act_postprocess3.0.project.0.* -> reassemble.spatial_noscale.readout_proj.1.*
+pretrained.act_postprocess4.0.project.0.* -> reassemble.spatial_downx2.readout_proj.1.*
+pretrained.act_postprocess3.3.*           -> reassemble.spatial_noscale.resample.0.*
+pretrained.act_postprocess4.3.*           -> reassemble.spatial_downx2.resample.0.*
+pretrained.act_postprocess4.4.*           -> reassemble.spatial_downx2.resample.1.*
+"""
+REASSEMBLY = (
+    """\
+pretrained.act_postprocess1.0.project.0.* -> reassemble.spatial_upx4.readout_proj.1.*
+pretrained.act_postprocess2.0.project.0.* -> reassemble.spatial_upx2.readout_proj.1.*
+pretrained.act_postprocess1.3.*           -> reassemble.spatial_upx4.resample.0.*
+pretrained.act_postprocess2.3.*           -> reassemble.spatial_upx2.resample.0.*
+pretrained.act_postprocess1.4.*           -> reassemble.spatial_upx4.resample.1.*
+pretrained.act_postprocess2.4.*           -> reassemble.spatial_upx2.resample.1.*
+"""
+    + REASSEMBLY_TOKENS
 )
 
-_NECK = "neck.reassemble_stage"
-_READOUT = Rule(
-    f"{_NECK}.readout_projects.{{0,1,2,3}}.0.{WB}", f"reassemble.{SCALES}.readout_proj.1.{WB}"
-)
-_LAYER = "backbone.encoder.layer.{index}"
-_TRANSFORMERS_BEIT = (
-    Rule("backbone.embeddings.cls_token", "imgencoder.cls_token"),
-    Rule("backbone.embeddings.mask_token", None, optional=True),
-    Rule(
-        f"backbone.embeddings.patch_embeddings.projection.{WB}",
-        f"imgencoder.patch_embed.proj.{WB}",
-    ),
-    *transformers_blocks(_LAYER),
-    *transformers_attention(f"{_LAYER}.attention.attention", key_bias=False),
-    Rule(f"{_LAYER}.lambda_{{1,2}}", f"{BLOCK}.{{scale_attn,scale_mlp}}"),
-    Rule(
-        f"{_LAYER}.attention.attention.relative_position_bias.relative_position_bias_table",
-        f"{BLOCK}.relative_bias.table",
-    ),
-    Rule(
-        f"{_LAYER}.attention.attention.relative_position_bias.relative_position_index",
-        None,
-        optional=True,
-    ),
-    _READOUT,
-    *transformers_reassembly(),
-    *transformers_fusion(),
-    *midas_head("head.head"),
-)
-
-_DPT_LAYER = "dpt.encoder.layer.{index}"
-_TRANSFORMERS_VIT_ENCODER = (
-    Rule("dpt.embeddings.cls_token", "imgencoder.cls_token"),
-    Rule("dpt.embeddings.position_embeddings", POSITIONS, split_positions),
-    *transformers_blocks(_DPT_LAYER),
-    *transformers_attention(f"{_DPT_LAYER}.attention.attention"),
-    Rule(f"dpt.layernorm.{WB}", None, optional=True),
-    *transformers_fusion(),
-    *midas_head("head.head"),
-)
-_TRANSFORMERS_VIT = (
-    *_TRANSFORMERS_VIT_ENCODER,
-    Rule(f"dpt.embeddings.patch_embeddings.projection.{WB}", f"imgencoder.patch_embed.proj.{WB}"),
-    _READOUT,
-    *transformers_reassembly(),
-)
-_BIT = "dpt.embeddings.backbone.bit"
-_TRANSFORMERS_HYBRID = (
-    *_TRANSFORMERS_VIT_ENCODER,
-    *_resnet(
-        f"{_BIT}.embedder.convolution",
-        f"{_BIT}.encoder.stages.{{res_stage}}.layers.{{res_block}}",
-    ),
-    Rule(f"dpt.embeddings.projection.{WB}", f"imgencoder.patch_embed.proj.{WB}"),
-    Rule(
-        f"{_NECK}.readout_projects.{{2,3}}.0.{WB}",
-        f"reassemble.{{spatial_noscale,spatial_downx2}}.readout_proj.1.{WB}",
-    ),
-    Rule(
-        f"{_NECK}.layers.{{2,3}}.projection.{WB}",
-        f"reassemble.{{spatial_noscale,spatial_downx2}}.resample.0.{WB}",
-    ),
-    Rule(f"{_NECK}.layers.3.resize.{WB}", f"reassemble.spatial_downx2.resample.1.{WB}"),
-)
+TRANSFORMERS_BEIT = """\
+backbone.embeddings.cls_token                                                                          -> imgencoder.cls_token
+backbone.embeddings.mask_token                                                                         -> unused
+backbone.embeddings.patch_embeddings.projection.*                                                      -> imgencoder.patch_embed.proj.*
+backbone.encoder.layer.{index}.layernorm_before.*                                                      -> imgencoder.stages.{stage}.blocks.{block}.norm_attn.*
+backbone.encoder.layer.{index}.attention.attention.query.weight
++ backbone.encoder.layer.{index}.attention.attention.key.weight
++ backbone.encoder.layer.{index}.attention.attention.value.weight                                      -> imgencoder.stages.{stage}.blocks.{block}.attn.qkv.weight  (merge_qkv)
+backbone.encoder.layer.{index}.attention.attention.query.bias
++ backbone.encoder.layer.{index}.attention.attention.value.bias                                        -> imgencoder.stages.{stage}.blocks.{block}.attn.qkv.bias  (merge_qv)
+backbone.encoder.layer.{index}.attention.attention.relative_position_bias.relative_position_bias_table -> imgencoder.stages.{stage}.blocks.{block}.relative_bias.table
+backbone.encoder.layer.{index}.attention.attention.relative_position_bias.relative_position_index      -> unused
+backbone.encoder.layer.{index}.attention.output.dense.*                                                -> imgencoder.stages.{stage}.blocks.{block}.attn.proj.*
+backbone.encoder.layer.{index}.lambda_1                                                                -> imgencoder.stages.{stage}.blocks.{block}.scale_attn
+backbone.encoder.layer.{index}.layernorm_after.*                                                       -> imgencoder.stages.{stage}.blocks.{block}.norm_mlp.*
+backbone.encoder.layer.{index}.intermediate.dense.*                                                    -> imgencoder.stages.{stage}.blocks.{block}.mlp.layers.0.*
+backbone.encoder.layer.{index}.output.dense.*                                                          -> imgencoder.stages.{stage}.blocks.{block}.mlp.layers.2.*
+backbone.encoder.layer.{index}.lambda_2                                                                -> imgencoder.stages.{stage}.blocks.{block}.scale_mlp
+"""
+TRANSFORMERS_VIT = """\
+dpt.embeddings.cls_token                                -> imgencoder.cls_token
+dpt.embeddings.position_embeddings                      -> imgencoder.posenc.cls_embedding + imgencoder.posenc.base_patch_embedding  (split_positions)
+dpt.encoder.layer.{index}.layernorm_before.*            -> imgencoder.stages.{stage}.blocks.{block}.norm_attn.*
+dpt.encoder.layer.{index}.attention.attention.query.*
++ dpt.encoder.layer.{index}.attention.attention.key.*
++ dpt.encoder.layer.{index}.attention.attention.value.* -> imgencoder.stages.{stage}.blocks.{block}.attn.qkv.*  (merge_qkv)
+dpt.encoder.layer.{index}.attention.output.dense.*      -> imgencoder.stages.{stage}.blocks.{block}.attn.proj.*
+dpt.encoder.layer.{index}.layernorm_after.*             -> imgencoder.stages.{stage}.blocks.{block}.norm_mlp.*
+dpt.encoder.layer.{index}.intermediate.dense.*          -> imgencoder.stages.{stage}.blocks.{block}.mlp.layers.0.*
+dpt.encoder.layer.{index}.output.dense.*                -> imgencoder.stages.{stage}.blocks.{block}.mlp.layers.2.*
+dpt.layernorm.*                                         -> unused
+"""
+TRANSFORMERS_VIT_PATCHES = """\
+dpt.embeddings.patch_embeddings.projection.* -> imgencoder.patch_embed.proj.*
+"""
+TRANSFORMERS_RESNET = """\
+dpt.embeddings.backbone.bit.embedder.convolution.weight                                -> imgencoder.patch_embed.backbone.stem.0.conv.weight
+dpt.embeddings.backbone.bit.embedder.norm.*                                            -> imgencoder.patch_embed.backbone.stem.1.*
+dpt.embeddings.backbone.bit.encoder.stages.{res_stage}.layers.{res_block}.conv1.weight -> imgencoder.patch_embed.backbone.stages.{res_stage}.{res_block}.conv1.conv.weight
+dpt.embeddings.backbone.bit.encoder.stages.{res_stage}.layers.{res_block}.conv2.weight -> imgencoder.patch_embed.backbone.stages.{res_stage}.{res_block}.conv2.conv.weight
+dpt.embeddings.backbone.bit.encoder.stages.{res_stage}.layers.{res_block}.conv3.weight -> imgencoder.patch_embed.backbone.stages.{res_stage}.{res_block}.conv3.conv.weight
+dpt.embeddings.backbone.bit.encoder.stages.{res_stage}.layers.{res_block}.norm1.*      -> imgencoder.patch_embed.backbone.stages.{res_stage}.{res_block}.norm1.*
+dpt.embeddings.backbone.bit.encoder.stages.{res_stage}.layers.{res_block}.norm2.*      -> imgencoder.patch_embed.backbone.stages.{res_stage}.{res_block}.norm2.*
+dpt.embeddings.backbone.bit.encoder.stages.{res_stage}.layers.{res_block}.norm3.*      -> imgencoder.patch_embed.backbone.stages.{res_stage}.{res_block}.norm3.*
+dpt.embeddings.backbone.bit.encoder.stages.{res_stage}.layers.0.downsample.conv.weight -> imgencoder.patch_embed.backbone.stages.{res_stage}.0.shortcut.0.conv.weight
+dpt.embeddings.backbone.bit.encoder.stages.{res_stage}.layers.0.downsample.norm.*      -> imgencoder.patch_embed.backbone.stages.{res_stage}.0.shortcut.1.*
+dpt.embeddings.projection.*                                                            -> imgencoder.patch_embed.proj.*
+"""
+TRANSFORMERS_REASSEMBLY_HYBRID = """\
+neck.reassemble_stage.readout_projects.2.0.* -> reassemble.spatial_noscale.readout_proj.1.*
+neck.reassemble_stage.readout_projects.3.0.* -> reassemble.spatial_downx2.readout_proj.1.*
+neck.reassemble_stage.layers.2.projection.*  -> reassemble.spatial_noscale.resample.0.*
+neck.reassemble_stage.layers.3.projection.*  -> reassemble.spatial_downx2.resample.0.*
+neck.reassemble_stage.layers.3.resize.*      -> reassemble.spatial_downx2.resample.1.*
+"""
 
 
 def plan(
-    block: str,
-    bottleneck: str | None,
+    rules: Sequence[Rule],
     tensors: Mapping[str, Tensor],
     context: FileContext,
     overrides: Overrides,
 ) -> Plan:
     """Four equal stages; the hybrid's ResNet takes the place of the first two."""
-    count = at_least_four(count_blocks(tensors, block, context.file), context.file)
+    count = count_tapped_blocks(tensors, rules, context.file)
     first, second, third, last = (count * quarter // 4 - 1 for quarter in (1, 2, 3, 4))
-    if bottleneck is None:
+    if not any("{res_block}" in rule.sources[0] for rule in rules):
         depths = depths_from_taps((first, second, third, last))
         return Plan(block_rows(depths), depths)
     depths = (0, 0, third + 1, last - third)
     rows: list[Row] = block_rows(depths)
     for stage in range(3):
-        pattern = bottleneck.replace("STAGE", str(stage))
-        layers = count_blocks(tensors, pattern, context.file)
+        layers = count_blocks(tensors, rules, "res_block", context.file, res_stage=stage)
         rows += [{"res_stage": stage, "res_block": i} for i in range(layers)]
     return Plan(rows, depths)
 
@@ -221,82 +186,95 @@ def configure(kind: Kind, shapes: Shapes, plan: Plan) -> DPTConfig:
     )
 
 
-def _family(
-    kind: Kind,
-    layout: str,
-    signature: tuple[str, ...],
-    rules: tuple[Rule, ...],
-    block: str,
-    bottleneck: str | None = None,
-) -> Family:
+def standardise_resnet(tensors: dict[str, Tensor], _shapes: Shapes, _config: Any) -> None:
+    """Weights of each output channel to mean 0 and variance 1 (arXiv:1903.10520), once for all."""
+    for name, weight in tensors.items():
+        if name.startswith("imgencoder.patch_embed.backbone.") and weight.ndim == 4:
+            wide = weight.float()
+            variance, mean = torch.var_mean(wide, dim=(1, 2, 3), keepdim=True, correction=0)
+            tensors[name] = (wide - mean) * torch.rsqrt(variance + 1e-8)
+
+
+def _family(kind: Kind, layout: str, signature: tuple[str, ...], *tables: str) -> Family:
+    rules = depth_rules(*tables)
     return depth_family(
         name=f"MiDaS {kind}",
         layout=layout,
         signature=signature,
         rules=rules,
-        accepts=(),
-        plan=partial(plan, block, bottleneck),
+        plan=partial(plan, rules),
         configure=partial(configure, kind),
+        adapt=standardise_resnet if kind == "hybrid" else leave_as_is,
     )
 
-
-_OFFICIAL_BLOCK = re.escape(_MODEL) + r"\.blocks\.(\d+)\."
 
 FAMILIES: tuple[Family, ...] = (
     _family(
         "BEiT",
         "official",
         (
-            f"{_MODEL}.blocks.0.gamma_1",
-            f"{_MODEL}.blocks.0.attn.relative_position_bias_table",
+            "pretrained.model.blocks.0.gamma_1",
+            "pretrained.model.blocks.0.attn.relative_position_bias_table",
             "scratch.output_conv.4.weight",
         ),
-        _BEIT,
-        _OFFICIAL_BLOCK,
+        TIMM,
+        TIMM_BEIT,
+        REASSEMBLY,
+        MIDAS_DECODER,
     ),
     _family(
         "ViT",
         "official",
         (
-            f"{_MODEL}.pos_embed",
-            f"{_POST}1.0.project.0.weight",
+            "pretrained.model.pos_embed",
+            "pretrained.act_postprocess1.0.project.0.weight",
             "scratch.output_conv.4.weight",
         ),
-        _VIT,
-        _OFFICIAL_BLOCK,
+        TIMM,
+        TIMM_VIT,
+        REASSEMBLY,
+        MIDAS_DECODER,
     ),
     _family(
         "hybrid",
         "official",
         (
-            f"{_MODEL}.pos_embed",
-            f"{_BACKBONE}.stem.conv.weight",
+            "pretrained.model.pos_embed",
+            "pretrained.model.patch_embed.backbone.stem.conv.weight",
             "scratch.output_conv.4.weight",
         ),
-        _HYBRID,
-        _OFFICIAL_BLOCK,
-        re.escape(_BACKBONE) + r"\.stages\.STAGE\.blocks\.(\d+)\.",
+        TIMM_RESNET,
+        TIMM,
+        TIMM_VIT,
+        REASSEMBLY_TOKENS,
+        MIDAS_DECODER,
     ),
     _family(
         "BEiT",
         "transformers",
         ("backbone.encoder.layer.0.lambda_1", "head.head.4.weight"),
-        _TRANSFORMERS_BEIT,
-        r"backbone\.encoder\.layer\.(\d+)\.",
+        TRANSFORMERS_BEIT,
+        TRANSFORMERS_READOUT,
+        TRANSFORMERS_REASSEMBLY,
+        TRANSFORMERS_MIDAS_DECODER,
     ),
     _family(
         "ViT",
         "transformers",
         ("dpt.embeddings.patch_embeddings.projection.weight", "head.head.4.weight"),
-        _TRANSFORMERS_VIT,
-        r"dpt\.encoder\.layer\.(\d+)\.",
+        TRANSFORMERS_VIT_PATCHES,
+        TRANSFORMERS_VIT,
+        TRANSFORMERS_READOUT,
+        TRANSFORMERS_REASSEMBLY,
+        TRANSFORMERS_MIDAS_DECODER,
     ),
     _family(
         "hybrid",
         "transformers",
-        (f"{_BIT}.embedder.convolution.weight", "head.head.4.weight"),
-        _TRANSFORMERS_HYBRID,
-        r"dpt\.encoder\.layer\.(\d+)\.",
-        re.escape(_BIT) + r"\.encoder\.stages\.STAGE\.layers\.(\d+)\.",
+        ("dpt.embeddings.backbone.bit.embedder.convolution.weight", "head.head.4.weight"),
+        TRANSFORMERS_RESNET,
+        TRANSFORMERS_VIT,
+        TRANSFORMERS_REASSEMBLY_HYBRID,
+        TRANSFORMERS_MIDAS_DECODER,
     ),
 )

@@ -1,0 +1,155 @@
+"""A checkpoint's keys, and the same model in another key layout or number format."""
+
+import os
+import secrets
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor
+
+from .checkpoint.build import move_weights
+from .checkpoint.family import Family
+from .checkpoint.hints import hint_notes
+from .checkpoint.inspection import Inspection
+from .checkpoint.prepare import Prepared
+from .checkpoint.read import read
+from .checkpoint.rules import expand, revert
+from .checkpoint.shapes import format_dtype
+from .depth.families import FAMILIES as DEPTH_FAMILIES
+from .errors import CheckpointError
+from .loading import inspect, prepare_any
+from .sam.families import FAMILIES as SAM_FAMILIES
+
+
+class KeyRow(NamedTuple):
+    """One key of a checkpoint.
+
+    Attributes:
+        original: as it stands in the file.
+        converted: the names that its tensor has in the network, or is part of, joined by
+            ``" + "``; None: no network uses it.
+        shape: the tensor's in the file.
+        dtype: its number format in the file, ``"float32"``, ``"float16"``, …
+    """
+
+    original: str
+    converted: str | None
+    shape: tuple[int, ...]
+    dtype: str
+
+
+def list_keys(path: str | Path, **overrides: Any) -> list[KeyRow]:
+    """Every key of the model in a checkpoint, in the file's order.
+
+    Args:
+        path, overrides: as for `inspect`.
+
+    Raises:
+        CheckpointError: as for `inspect`.
+    """
+    state = read(path, header_only=True)
+    found = {state.prefix + key: tensor for key, tensor in state.tensors.items()}
+    prepared = prepare_any(state, **overrides)
+    names = {
+        prepared.prefix + key: None if rule.unused else " + ".join(rule.targets)
+        for rule in expand(prepared.family.rules, prepared.rows)
+        for key in rule.sources
+    }
+    return [
+        KeyRow(key, names[key], tuple(tensor.shape), format_dtype(tensor.dtype))
+        for key, tensor in found.items()
+        if key in names
+    ]
+
+
+def convert_checkpoint(
+    source: str | Path,
+    target: str | Path,
+    *,
+    layout: str,
+    dtype: torch.dtype | None = None,
+    **overrides: Any,
+) -> Inspection[Any]:
+    """Write the same model as a safetensors file in another key layout or number format.
+
+    What the weights do not say (the variant, the metres at the far end, Swin's windows, …)
+    is kept in the new file's metadata where something spoke for it. What no network uses is
+    left out, but for the layers that official loaders insist on: those are zeros.
+
+    Args:
+        source: the checkpoint, as for `load`.
+        target: the file to write, which ends in .safetensors; one of that name is replaced.
+        layout: ``"official"`` or ``"transformers"``.
+        dtype: the number format of the new file; None keeps that of each tensor.
+        overrides: as for `load`.
+
+    Returns:
+        What the new file is, with warnings about its values.
+
+    Raises:
+        CheckpointError: the source cannot be used, its family has no such layout, or the
+            target cannot be written.
+    """
+    source, target = Path(source), Path(target)
+    if dtype is not None and not dtype.is_floating_point:
+        raise TypeError(f"dtype is {dtype!r}; a floating-point torch.dtype was expected.")
+    if target.suffix != ".safetensors":
+        raise CheckpointError(
+            f"{target.name} does not end in .safetensors, the only format that is written. "
+            "Choose such a name."
+        )
+    if source.exists() and target.exists() and source.samefile(target):
+        raise CheckpointError(
+            f"{target.name} is the checkpoint itself. Choose another name for the new file."
+        )
+    state = read(source)
+    prepared = prepare_any(state, as_stored=True, **overrides)
+    family = _in_layout(prepared, layout)
+    notes = state.metadata | hint_notes(prepared.inspection.hints) | {"format": "pt"}
+    if published := prepared.inspection.published:
+        notes = {"license": published.licence} | notes
+    warnings = _change_format(prepared, dtype) if dtype is not None else []
+    tensors = revert(prepared.tensors, family.rules, prepared.rows)
+    _write({key: tensor.contiguous() for key, tensor in tensors.items()}, target, notes)
+    written = inspect(target)
+    return replace(written, warnings=(*written.warnings, *warnings))
+
+
+def _in_layout(prepared: Prepared, layout: str) -> Family:
+    """The family of the same models in another layout."""
+    name = prepared.family.name
+    families = {f.layout: f for f in (*DEPTH_FAMILIES, *SAM_FAMILIES) if f.name == name}
+    if layout not in families:
+        raise CheckpointError(
+            f"{prepared.inspection.path.name} is {name}, which has no layout {layout!r}. "
+            f"Choose {' or '.join(families)}."
+        )
+    return families[layout]
+
+
+def _change_format(prepared: Prepared, dtype: torch.dtype) -> list[str]:
+    """Change the number format in place; returns warnings about values that suffer."""
+    exact = {name: prepared.tensors[name] for name in prepared.family.exact}
+    file = prepared.inspection.path.name
+    warnings = move_weights(prepared.tensors, prepared.origin, "cpu", dtype, file, "output")
+    prepared.tensors.update(exact)
+    return warnings
+
+
+def _write(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
+    """Write a safetensors file that is either all there or not there."""
+    part = path.with_name(f".{secrets.token_hex(8)}.tmp")  # hidden from lists of checkpoints
+    try:
+        try:
+            save_file(tensors, part, metadata)
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(
+            f"{path} could not be written ({error}). Choose a folder that exists and has room."
+        ) from error
