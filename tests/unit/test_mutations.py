@@ -22,6 +22,7 @@ import dpt_core
 from dpt_core.checkpoint.family import Family
 from dpt_core.checkpoint.rules import source_pattern
 from dpt_core.depth.families import FAMILIES
+from tests.builders import tiny_checkpoint
 
 MUTATIONS = int(os.environ.get("MUTATIONS", "300"))
 SLOWEST = 2.0  # seconds of the processor
@@ -68,11 +69,11 @@ def estimate(model: dpt_core.DepthModel) -> Tensor:
 
 
 @pytest.fixture(scope="module")
-def originals(make_tiny, save, tmp_path_factory) -> list[Original]:
+def originals(save, tmp_path_factory) -> list[Original]:
     folder = tmp_path_factory.mktemp("originals")
     found = []
     for number, family in enumerate(FAMILIES):
-        state = make_tiny(family)
+        state = tiny_checkpoint(family)
         depth = estimate(dpt_core.load(save(state, folder / f"{number}.safetensors")))
         assert depth.std() > 0.01, "a map without structure would hide a wrong model"
         is_unused = source_pattern([r for r in family.rules if r.unused]).fullmatch

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 import dpt_core
@@ -19,15 +18,15 @@ from dpt_core.checkpoint.read import StateFile
 from dpt_core.layers.norm import LayerNorm2d
 from dpt_core.loading import prepare_any
 from dpt_core.sam.families import OFFICIAL, TRANSFORMERS
+from tests.builders import tiny_sam, write_checkpoint
 
 State = dict[str, Tensor]
 
 
 @pytest.fixture
-def state(fixtures: Path) -> State:
+def state() -> State:
     """A tiny checkpoint in the official layout: four blocks, the second and fourth global."""
-    tensors = load_file(fixtures / "sam" / "tiny.safetensors")
-    return {k.removeprefix("sd."): v for k, v in tensors.items() if k.startswith("sd.")}
+    return tiny_sam()
 
 
 @pytest.fixture
@@ -35,12 +34,7 @@ def write(tmp_path: Path) -> Callable[[State], Path]:
     """A function that writes a checkpoint."""
 
     def write_file(state: State, name: str = "sam.safetensors") -> Path:
-        path = tmp_path / name
-        if path.suffix == ".safetensors":
-            save_file(state, path)
-        else:
-            torch.save(state, path)
-        return path
+        return write_checkpoint(tmp_path / name, state)
 
     return write_file
 

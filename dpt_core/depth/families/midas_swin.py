@@ -10,13 +10,13 @@ from torch import Tensor
 from ...checkpoint.context import FileContext
 from ...checkpoint.family import Family, Plan
 from ...checkpoint.hints import Hint, Overrides
-from ...checkpoint.rules import Row, Rule, count_blocks
+from ...checkpoint.rules import Rule, count_blocks
 from ...checkpoint.shapes import Shapes, format_shape
 from ...errors import CheckpointError
 from ..config import DepthHeadConfig, DPTConfig, Four, ImageRule
 from ..hints import find_pretrained_window, find_side, find_window
 from ..measure import measure_decoder, measure_swin, square_side
-from .family import HALF, depth_family
+from .family import HALF, block_rows, depth_family
 from .tables import MIDAS_DECODER, TRANSFORMERS_MIDAS_DECODER, depth_rules
 
 Version = Literal[1, 2]
@@ -94,13 +94,10 @@ def plan(
         count_blocks(tensors, rules, "block", context.file, stage=stage) for stage in range(4)
     )
     depths: Four = (a, b, c, d)
-    rows: list[Row] = [
-        {"stage": stage, "block": block} for stage, n in enumerate(depths) for block in range(n)
-    ]
     hints: list[Hint[Any]] = list(_window(version, tensors, context, depths))
     if version == 2:
         hints.append(find_pretrained_window(context, overrides, hints[0].value))
-    return Plan(rows, depths, tuple(hints))
+    return Plan(block_rows(depths), depths, tuple(hints))
 
 
 def configure(version: Version, shapes: Shapes, plan: Plan) -> DPTConfig:

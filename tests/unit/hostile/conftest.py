@@ -10,12 +10,13 @@ import torch
 
 import dpt_core
 from dpt_core.depth.families import FAMILIES
+from tests.builders import tiny_checkpoint
 
 
 @pytest.fixture
-def depth_anything(make_tiny) -> dict[str, torch.Tensor]:
+def depth_anything() -> dict[str, torch.Tensor]:
     """A Depth Anything checkpoint in the official layout, of 4 blocks."""
-    return make_tiny(FAMILIES[0])
+    return tiny_checkpoint(FAMILIES[0])
 
 
 def _refusal(path: Path, **hints: Any) -> str:

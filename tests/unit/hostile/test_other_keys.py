@@ -5,6 +5,7 @@ import torch
 
 import dpt_core
 from dpt_core.depth.families import FAMILIES
+from tests.builders import tiny_checkpoint
 
 
 class TestBlocks:
@@ -34,24 +35,24 @@ class TestBlocks:
 
 @pytest.mark.parametrize("number", range(len(FAMILIES)))
 class TestEveryLayout:
-    def test_missing_key(self, number, make_tiny, save, tmp_path, refusal):
-        state = make_tiny(FAMILIES[number])
+    def test_missing_key(self, number, save, tmp_path, refusal):
+        state = tiny_checkpoint(FAMILIES[number])
         key = next(key for key in state if "refinenet2" in key or "fusion_stage.layers.2" in key)
         del state[key]
         message = refusal(save(state, tmp_path / "incomplete.safetensors"))
         assert f"lacks keys that this kind of model needs: {key}" in message
 
-    def test_missing_signature_names_the_family(self, number, make_tiny, save, tmp_path, refusal):
+    def test_missing_signature_names_the_family(self, number, save, tmp_path, refusal):
         family = FAMILIES[number]
         for key in family.signature:
-            state = make_tiny(family)
+            state = tiny_checkpoint(family)
             del state[key]
             message = refusal(save(state, tmp_path / "unsigned.safetensors"))
             assert key in message
             assert family.name in message
 
-    def test_unknown_key(self, number, make_tiny, save, tmp_path, refusal):
-        state = {**make_tiny(FAMILIES[number]), "aux_head.conv.weight": torch.ones(2)}
+    def test_unknown_key(self, number, save, tmp_path, refusal):
+        state = {**tiny_checkpoint(FAMILIES[number]), "aux_head.conv.weight": torch.ones(2)}
         message = refusal(save(state, tmp_path / "more.safetensors"))
         assert "does not have: aux_head.conv.weight" in message
 
@@ -60,24 +61,24 @@ class TestEveryLayout:
         [(torch.int8, "int8, whole numbers"), (torch.complex64, "complex64, complex numbers")],
     )
     def test_weights_that_are_not_floating_point(
-        self, number, dtype, found, make_tiny, save, tmp_path, refusal
+        self, number, dtype, found, save, tmp_path, refusal
     ):
-        state = make_tiny(FAMILIES[number])
+        state = tiny_checkpoint(FAMILIES[number])
         key = next(key for key in state if "refinenet1" in key or "fusion_stage.layers.3" in key)
         state[key] = state[key].to(dtype)
         assert f"{key} as {found}" in refusal(save(state, tmp_path / "kinds.pth"))
 
     @pytest.mark.parametrize("shape", [(), (0,), (3,), (1, 2, 3, 4, 5)])
-    def test_wrong_shape_names_the_key(self, number, shape, make_tiny, save, tmp_path, refusal):
-        state = make_tiny(FAMILIES[number])
+    def test_wrong_shape_names_the_key(self, number, shape, save, tmp_path, refusal):
+        state = tiny_checkpoint(FAMILIES[number])
         key = next(key for key in state if "refinenet3" in key or "fusion_stage.layers.1" in key)
         state[key] = torch.ones(shape)
         message = refusal(save(state, tmp_path / "shapes.safetensors"))
         assert f"wrong shape for {key}" in message
 
     @pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
-    def test_other_floating_point_formats_load(self, number, dtype, make_tiny, save, tmp_path):
-        state = {key: tensor.to(dtype) for key, tensor in make_tiny(FAMILIES[number]).items()}
+    def test_other_floating_point_formats_load(self, number, dtype, save, tmp_path):
+        state = {key: tensor.to(dtype) for key, tensor in tiny_checkpoint(FAMILIES[number]).items()}
         exact = {key: tensor.float() for key, tensor in state.items()}
         model = dpt_core.load(save(state, tmp_path / "format.pth"))
         expected = dpt_core.load(save(exact, tmp_path / "exact.safetensors"))
@@ -88,8 +89,8 @@ class TestEveryLayout:
             assert torch.equal(found, wanted)
 
 
-def test_two_layouts_at_once(make_tiny, save, tmp_path, refusal):
-    state = make_tiny(FAMILIES[1]) | make_tiny(FAMILIES[0])
+def test_two_layouts_at_once(save, tmp_path, refusal):
+    state = tiny_checkpoint(FAMILIES[1]) | tiny_checkpoint(FAMILIES[0])
     message = refusal(save(state, tmp_path / "mixed.pth"))
     assert "the keys of two models at once" in message
 

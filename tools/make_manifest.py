@@ -1,0 +1,77 @@
+"""A checkpoint's manifest: every key with its number format and shape, without a value.
+
+``python -m tools.make_manifest FILE --name NAME`` prints one JSON object of the kind that
+``tests/fixtures/manifests.json.gz`` holds by name. Weights are not read, and a file of no
+supported family gets a manifest, too: that is where a new family begins.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dpt_core.checkpoint.read import read
+from dpt_core.checkpoint.shapes import format_dtype
+from dpt_core.errors import CheckpointError
+from dpt_core.loading import prepare_any
+
+
+def make_manifest(path: Path, name: str | None = None) -> dict[str, Any]:
+    """The manifest of a checkpoint.
+
+    Args:
+        path: a checkpoint file, or a folder as downloaded from Hugging Face.
+        name: what it is called; None for the file's own name.
+
+    Returns:
+        ``name``; ``family`` and ``layout``, None for an unsupported one; ``params_total``, the
+        numbers in all tensors; ``config``, the ``config.json`` of a folder; ``notes``, the
+        file's metadata; ``optional_keys``, for those that other copies of the file do not
+        have; ``state_dict``, key → number format and sides, in the file's order.
+
+    Raises:
+        CheckpointError: the file cannot be read.
+    """
+    state = read(path, header_only=True)
+    keys = {
+        state.prefix + key: [format_dtype(tensor.dtype), *tensor.shape]
+        for key, tensor in state.tensors.items()
+    }
+    total = sum(tensor.numel() for tensor in state.tensors.values())
+    config = path / "config.json"
+    try:
+        inspection = prepare_any(state).inspection
+        family, layout = inspection.family, inspection.layout
+    except CheckpointError:
+        family = layout = None  # of another kind, which its manifest may help to support
+    return {
+        "name": name or path.stem,
+        "family": family,
+        "layout": layout,
+        "params_total": total,
+        "config": json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {},
+        "notes": state.metadata,
+        "optional_keys": [],
+        "state_dict": keys,
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; the exit status is 1 for a file that cannot be read."""
+    parser = argparse.ArgumentParser(description="Print the manifest of a checkpoint as JSON.")
+    parser.add_argument("file", type=Path, help="checkpoint file, or folder from Hugging Face")
+    parser.add_argument("--name", help="what it is called (default: the file's name)")
+    chosen = parser.parse_args(arguments)
+    try:
+        manifest = make_manifest(chosen.file, chosen.name)
+    except CheckpointError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(json.dumps(manifest, ensure_ascii=False) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
