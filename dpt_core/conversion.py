@@ -102,7 +102,8 @@ def convert_checkpoint(
             f"{target.name} does not end in .safetensors, the only format that is written. "
             "Choose such a name."
         )
-    if source.exists() and target.exists() and source.samefile(target):
+    own = source / target.name if source.is_dir() else source
+    if own.exists() and target.exists() and own.samefile(target):
         raise CheckpointError(
             f"{target.name} is the checkpoint itself. Choose another name for the new file."
         )
@@ -116,6 +117,7 @@ def convert_checkpoint(
     tensors = revert(prepared.tensors, family.rules, prepared.rows)
     _write({key: tensor.contiguous() for key, tensor in tensors.items()}, target, notes)
     written = inspect(target)
+    warnings += _differences(prepared.inspection, written)
     return replace(written, warnings=(*written.warnings, *warnings))
 
 
@@ -138,6 +140,18 @@ def _change_format(prepared: Prepared, dtype: torch.dtype) -> list[str]:
     warnings = move_weights(prepared.tensors, prepared.origin, "cpu", dtype, file, "output")
     prepared.tensors.update(exact)
     return warnings
+
+
+def _differences(source: Inspection[Any], target: Inspection[Any]) -> list[str]:
+    """Warnings about answers that the path of the new file changes: its name, a config.json."""
+    before = {hint.name: hint.value for hint in source.hints}
+    return [
+        f"{target.path.name} is read with {hint.name} = {hint.value} ({hint.evidence}), and "
+        f"{source.path.name} with {before[hint.name]}. Rename the new file, or choose "
+        f"{hint.name} whenever it is loaded."
+        for hint in target.hints
+        if hint.name in before and hint.value != before[hint.name]
+    ]
 
 
 def _write(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:

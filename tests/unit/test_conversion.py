@@ -189,6 +189,11 @@ def test_a_guess_is_not_kept(tmp_path: Path) -> None:
     source = write_depth_anything(tmp_path / "model.safetensors")
     written = convert_checkpoint(source, tmp_path / "out.safetensors", layout="transformers")
     assert all(hint.is_default for hint in written.hints)
+    assert written.warnings == ()
+    named = tmp_path / "depth_anything_vits14.safetensors"  # says more than the old name
+    (warning,) = convert_checkpoint(source, named, layout="official").warnings
+    assert "depth_anything_vits14.safetensors is read with variant = v1" in warning
+    assert "model.safetensors with v2" in warning
 
 
 def test_the_number_format_changes_but_where_it_would_move_points(tmp_path: Path) -> None:
@@ -215,11 +220,13 @@ def test_what_cannot_be_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     source = write_depth_anything(tmp_path / "depth_anything_v2_vits.safetensors")
     swin = next(family for family in FAMILIES if family.name == "MiDaS Swin")
     single = write_checkpoint(tmp_path / "swin.safetensors", tiny_checkpoint(swin))
+    write_depth_anything(tmp_path / "folder" / "model.safetensors")
     out = tmp_path / "out.safetensors"
     before = sorted(tmp_path.iterdir())
     for arguments, message in (
         ((source, tmp_path / "out.pth", "official"), r"out\.pth does not end in \.safetensors"),
         ((source, source, "official"), "is the checkpoint itself"),
+        ((tmp_path / "folder", tmp_path / "folder" / "model.safetensors", "official"), "itself"),
         ((source, out, "diffusers"), "no layout 'diffusers'. Choose official or transformers"),
         ((single, out, "transformers"), "no layout 'transformers'. Choose official"),
         ((tmp_path / "none.pth", out, "official"), "There is no file"),
