@@ -107,11 +107,11 @@ def load_sam(
 
 
 def prepare_any(state: StateFile, *, as_stored: bool = False, **overrides: Any) -> Prepared:
-    """Detect, convert and measure a file of any supported kind; its tensors are used up.
+    """Detect, convert and measure a file of any supported kind; this empties its tensors.
 
     Args:
         state: the file.
-        as_stored: give the weights without the last changes that the network needs.
+        as_stored: leave out the family's last changes to the weights (`Family.adapt`).
         overrides: as for `load`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""From converted weights to a network: what every kind of model needs on that way."""
+"""From converted weights to a network, for every kind of model."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -69,7 +69,7 @@ def move_weights(
     file: str,
     result: str,
 ) -> list[str]:
-    """Change where and in what format the weights are, in place.
+    """Move the weights to a device and a number format, in place.
 
     Returns:
         A sentence for every weight with values that are not finite, in the file or only
@@ -104,7 +104,7 @@ def _is_finite(tensor: Tensor) -> bool:
 
 
 def assemble(make: Callable[[], Net], tensors: Mapping[str, Tensor]) -> Net:
-    """The network with the file's weights in it: nothing initialised, nothing copied."""
+    """The network with the file's weights, without initialising or copying any."""
     with torch.device("meta"):
         net = make()
     net.load_state_dict(tensors, strict=True, assign=True)

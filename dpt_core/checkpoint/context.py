@@ -39,7 +39,7 @@ class FileContext:
 
     @property
     def published(self) -> PublishedFile | None:
-        """The published file that this one is, byte for byte; hashed when this is asked."""
+        """The published file with exactly these bytes, or None; reads the file to hash it."""
         return find_published(self.path)
 
     def note(self, name: str) -> Any:
@@ -69,7 +69,7 @@ class FileContext:
 
 
 def _owns_folder(path: Path) -> bool:
-    """Whether a JSON file beside this checkpoint is its own: people keep many in one folder."""
+    """Whether JSON files in its folder belong to this checkpoint, and not to others there."""
     if path.is_dir() or path.stem.startswith(("model", "pytorch_model")):
         return True
     beside = (file for file in path.parent.iterdir() if file.suffix in WEIGHTS)
@@ -77,7 +77,7 @@ def _owns_folder(path: Path) -> bool:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    """The table in a JSON file; empty if there is none, since that is no evidence either way."""
+    """The table in a JSON file; empty if there is none or it cannot be read."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError, RecursionError):

@@ -1,4 +1,4 @@
-"""What a checkpoint is, known without building its model."""
+"""What a checkpoint is, found out without building its model."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ from .published import PublishedFile, find_published
 
 
 class ModelConfig(Protocol):
-    """A model's whole definition, which can say in a few words what it is."""
+    """A model's complete definition, with short descriptions for people."""
 
     def describe_encoder(self) -> str:
         """The encoder's size."""
@@ -51,11 +51,11 @@ class Inspection(Generic[ConfigT]):
 
     @property
     def published(self) -> PublishedFile | None:
-        """The published file that it is, byte for byte, with its licence; None: not a known one."""
+        """The published file with exactly these bytes, with its licence, or None."""
         return find_published(self.path)
 
     def summary(self) -> str:
-        """A few lines for a person: what it is, how large, and why it was taken for that."""
+        """A few lines for people: what it is, how large, and on what evidence."""
         published = self.published
         lines = [
             f"{self.family}, {self.layout} keys",

@@ -58,7 +58,7 @@ DAMAGE = (
 
 
 def read_pickle(path: Path, mapped: bool) -> dict[str, Tensor]:
-    """The state dict in a PyTorch file; `mapped` touches only what is looked at.
+    """The state dict in a PyTorch file; `mapped` reads only the tensors that are used.
 
     Raises:
         CheckpointError: the file is damaged, holds anything but data, or holds no weights.
@@ -88,7 +88,7 @@ def read_pickle(path: Path, mapped: bool) -> dict[str, Tensor]:
 
 
 def _find_state_dict(content: Any, depth: int = MOST_NESTED) -> dict[str, Tensor] | None:
-    """The tensors by name in what a training script saved, looking through known wrappers.
+    """The tensors by name in what a training script saved, with known wrappers taken off.
 
     Wrappers come first: a script may save single tensors (a loss, a random state) beside
     the model.
@@ -107,7 +107,7 @@ def _find_state_dict(content: Any, depth: int = MOST_NESTED) -> dict[str, Tensor
 
 
 def _check_globals_and_size(path: Path, size: int) -> bool:
-    """Refuse what would take more memory than the file; whether the file is an archive."""
+    """Whether the file is an archive; refuse one that would need more memory than its size."""
     with path.open("rb") as file:
         is_archive = file.read(4) == ARCHIVE
         file.seek(0)
@@ -153,7 +153,7 @@ def _check_archive(path: Path, archive: zipfile.ZipFile, size: int) -> zipfile.Z
 
 
 def _globals(stream: IO[bytes]) -> Iterator[str]:
-    """``"module name"`` of everything that a file's pickles ask for. Builds nothing."""
+    """``"module name"`` of every object that a file's pickles refer to; none is built."""
     for _ in range(5):  # an archive has one pickle; PyTorch's older format begins with five
         if not stream.read(1):
             return

@@ -1,4 +1,4 @@
-"""The way of a checkpoint: read → detect → convert → measure → build, for every kind of model."""
+"""The loading pipeline of every model: read → detect → convert → measure → build."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -23,7 +23,7 @@ DType = torch.dtype | Callable[[Inspection[Any]], torch.dtype] | None
 
 
 class Prepared(NamedTuple):
-    """A file that is understood, before the network is built.
+    """A checkpoint that has been identified and converted, before its network is built.
 
     Attributes:
         family: the family that it belongs to.
@@ -50,14 +50,14 @@ def prepare(
     *,
     as_stored: bool = False,
 ) -> Prepared:
-    """Detect, convert and measure; the tensors of `state` are used up.
+    """Detect, convert and measure; this empties the tensors of `state`.
 
     Args:
         state: the file.
         families: those that it may belong to.
         overrides: what the user chose.
         kind: what all the families are, for messages: ``"depth model"``.
-        as_stored: give the weights without the last changes that the network needs.
+        as_stored: leave out the family's last changes to the weights (`Family.adapt`).
 
     Raises:
         CheckpointError: the file belongs to none of them, or is damaged.
@@ -106,7 +106,7 @@ class Built(NamedTuple):
 def build(
     prepared: Prepared, dtype: DType, device: torch.device | str, ops: Ops, result: str
 ) -> Built:
-    """The network of a prepared file; its tensors are used up.
+    """The network of a prepared file; this takes over its tensors.
 
     Args:
         prepared: the file.

@@ -66,7 +66,7 @@ PUBLISHED = tuple(map(_parse, _TABLE.splitlines()))
 
 
 def find_published(path: Path) -> PublishedFile | None:
-    """The published file that `path` is, byte for byte, or None."""
+    """The published file with exactly the bytes of `path`, or None."""
     try:
         status = path.stat()
         candidates = [file for file in PUBLISHED if file.size == status.st_size]

@@ -81,7 +81,7 @@ def read(path: str | Path, *, header_only: bool = False) -> StateFile:
 
 
 def _files(path: Path) -> list[Path]:
-    """The file, or those of a folder of the Hugging Face kind (sharded or not)."""
+    """The file, or the weight files (one or several shards) of a Hugging Face folder."""
     if not path.is_dir():
         return [path]
     for stem in ("model.safetensors", "pytorch_model.bin"):
@@ -118,7 +118,7 @@ def _read_one(path: Path, header_only: bool) -> tuple[dict[str, Tensor], dict[st
 
 
 def _sniff(path: Path) -> str:
-    """Tell the format by the first bytes; people rename files."""
+    """The format, from the first bytes: names are no proof, since people rename files."""
     if path.exists() and not path.is_file():  # opening a pipe would wait for ever
         raise CheckpointError(f"{path} is not a file. Choose a checkpoint file.")
     size = path.stat().st_size
@@ -154,7 +154,7 @@ WEB_PAGE = re.compile(r"\s*<(!doctype|!--|html|head|body|\?xml)", re.IGNORECASE)
 
 
 def _describe(head: bytes) -> str | None:
-    """What a file is that begins like this, if that is known and no checkpoint."""
+    """What kind of file begins like this, if it is a known one and not a checkpoint."""
     for magic, name in OTHERS:
         if head.startswith(magic):
             return name
@@ -172,7 +172,7 @@ def _describe(head: bytes) -> str | None:
 
 
 def _check_names(path: Path, found: dict[str, Tensor], others: dict[str, Tensor]) -> None:
-    """Names are shown to people and compared with tables: they must be text, and unique."""
+    """Refuse names that are not printable text, or that come twice."""
     for name in found:
         if len(name) > LONGEST_NAME or not name.isprintable():
             raise CheckpointError(
@@ -199,7 +199,7 @@ def _read_all(path: Path, entries: dict[str, Entry]) -> dict[str, Tensor]:
 
 
 def _common_prefix(tensors: dict[str, Tensor]) -> str:
-    """The wrappers' names that stand before every key, such as ``"module.model."``."""
+    """The prefix that wrappers put before every key, such as ``"module.model."``."""
     prefix = ""
     while tensors:
         more = next(

@@ -1,10 +1,10 @@
 """The safetensors format: a JSON header, then the raw bytes of every tensor.
 
-The header is checked against itself and the file's size before a byte of data is read, so
-that no header can make this take more memory than the file is large, and a download that
-was cut off is told from a file that is something else. Tensors are read
-into memory of their own: nothing stays mapped or open, a file that is replaced later
-cannot change (or crash) a loaded model, and memory holds the weights once.
+The header is checked against itself and the file's size before any data is read. No header
+can therefore make this use more memory than the file is large, and a truncated download can
+be told from another kind of file. Tensors are read into memory of their own: nothing stays
+mapped or open, a file that is replaced later cannot change (or crash) a loaded model, and
+memory holds the weights once.
 
 Format: https://github.com/huggingface/safetensors#format
 """
@@ -50,7 +50,7 @@ class Entry(NamedTuple):
 
 
 def read_header(path: Path) -> tuple[dict[str, Entry], dict[str, str]]:
-    """Entries by name, in file order, and the file's metadata. Reads the header alone."""
+    """Entries by name, in file order, and the file's metadata; only the header is read."""
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
@@ -93,7 +93,7 @@ def read_tensor(file: FileIO, entry: Entry) -> Tensor:
 
 
 def _parse(path: Path, text: bytes) -> dict[str, Any]:
-    """The header's table. Every level of JSON is checked for names that come twice."""
+    """The header as a table; a name that occurs twice at any level is an error."""
 
     def table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = dict(pairs)
@@ -140,7 +140,7 @@ def _entry(path: Path, name: str, fields: Any, data_start: int, size: int) -> En
 
 
 def _check_order(path: Path, entries: dict[str, Entry], data_start: int, size: int) -> None:
-    """The data of all tensors fill the file, without a gap or an overlap."""
+    """Check that the tensors' data fill the file without a gap or an overlap."""
     place = data_start
     for name, entry in sorted(entries.items(), key=lambda item: (item[1].start, item[1].end)):
         if entry.start != place:

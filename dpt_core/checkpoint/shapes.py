@@ -1,4 +1,4 @@
-"""Shapes of converted weights, and the errors for those that cannot be right."""
+"""Shapes of converted weights, and the error for a wrong one."""
 
 from collections.abc import Mapping
 
@@ -36,7 +36,7 @@ class Shapes:
         return shape
 
     def wrong(self, name: str, expected: str) -> CheckpointError:
-        """The error for a weight whose shape cannot be right."""
+        """The error for a weight of a wrong shape."""
         return CheckpointError(
             f"{self.file} has a wrong shape for {self._origin[name]}: "
             f"{format_shape(self._shapes[name])}, where {expected}. The file is damaged or is "
@@ -45,10 +45,10 @@ class Shapes:
 
 
 def format_shape(shape: tuple[int, ...]) -> str:
-    """``3×4`` for people."""
+    """A shape as text: ``3×4``."""
     return "×".join(str(side) for side in shape) or "a single number"
 
 
 def format_dtype(dtype: torch.dtype) -> str:
-    """``float32`` for people."""
+    """A number format as text: ``float32``."""
     return str(dtype).removeprefix("torch.")

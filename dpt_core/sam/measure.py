@@ -83,10 +83,10 @@ def measure_decoder(shapes: Shapes) -> MaskDecoderConfig:
 
 
 def fit_positions(tensors: dict[str, Tensor], shapes: Shapes, config: SAMConfig) -> None:
-    """Resample the global blocks' relative positions to the grid, where they are of another.
+    """Resample the global blocks' relative positions to the grid, where their size differs.
 
-    So are models made that work at another size than the one they come from. Linearly and
-    in float32, once here and not at every use.
+    Models that were fine-tuned at another image size need it. It is linear, in float32, and
+    done once here instead of at every use.
     """
     encoder = config.encoder
     length = 2 * encoder.grid - 1

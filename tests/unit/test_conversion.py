@@ -1,5 +1,6 @@
 """The same model in every layout of its family, there and back."""
 
+import gzip
 import json
 import re
 from pathlib import Path
@@ -135,6 +136,25 @@ def test_published_checkpoints_in_their_own_layout_stay_as_they_are(
         assert all(LEFT_OUT.fullmatch(key) for key in left_out), name
         assert all(ZEROS.fullmatch(key) for key in written.keys() - published.keys()), name
         assert {key: published.get(key, shape) for key, shape in written.items()} == written, name
+
+
+@pytest.mark.parametrize("size", ["b_01ec64", "l_0b3195", "h_4b8939"])
+def test_published_sam_checkpoints_get_exactly_the_published_keys(
+    size: str, request: pytest.FixtureRequest
+) -> None:
+    packed = Path(request.config.rootpath, "tests", "fixtures", "sam", "manifests.json.gz")
+    manifests = json.loads(gzip.decompress(packed.read_bytes()))
+    name = {"b": "base", "l": "large", "h": "huge"}[size[0]]
+    official, transformers = manifests[f"sam_vit_{size}"], manifests[f"facebook--sam-vit-{name}"]
+    for source, target, layout in (
+        (official, transformers, "transformers"),
+        (transformers, official, "official"),
+    ):
+        assert reverted(source, layout) == {
+            key: tuple(shape)
+            for key, (_, *shape) in target["state_dict"].items()
+            if not LEFT_OUT.fullmatch(key)
+        }
 
 
 def reverted(manifest: dict[str, Any], layout: str) -> dict[str, tuple[int, ...]]:

@@ -48,7 +48,7 @@ DINOV2_SWIGLU = """\
 pretrained.blocks.{index}.mlp.w12.* -> imgencoder.stages.{stage}.blocks.{block}.mlp.layers.0.*
 pretrained.blocks.{index}.mlp.w3.*  -> imgencoder.stages.{stage}.blocks.{block}.mlp.layers.2.*
 """
-# For the encoder's own training.
+# Left from the encoder's own training; the official loader insists on it.
 MASK_TOKEN = """\
 pretrained.mask_token <- imgencoder.cls_token  (zero_token)
 """

@@ -1,4 +1,4 @@
-"""What all depth families do alike: block rows from taps, normalisation, the patch grid's check."""
+"""What all depth families share: block rows from taps, normalisation, the patch grid's check."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace

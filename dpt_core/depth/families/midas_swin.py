@@ -39,7 +39,7 @@ pretrained.model.layers.2.downsample.norm.*                                 -> i
 pretrained.model.layers.0.downsample.reduction.weight                       -> imgencoder.merges.0.reduction.weight
 pretrained.model.layers.1.downsample.reduction.weight                       -> imgencoder.merges.1.reduction.weight
 pretrained.model.layers.2.downsample.reduction.weight                       -> imgencoder.merges.2.reduction.weight
-# Of the encoder's own training.
+# Left from the encoder's own training.
 pretrained.model.norm.*                                                     -> unused
 pretrained.model.head.*                                                     -> unused
 """

@@ -26,7 +26,7 @@ from .tables import (
 
 Kind = Literal["BEiT", "ViT", "hybrid"]
 
-# What timm calls alike in ViT and BEiT.
+# The names that ViT and BEiT share in timm.
 TIMM = """\
 pretrained.model.cls_token                  -> imgencoder.cls_token
 pretrained.model.patch_embed.proj.*         -> imgencoder.patch_embed.proj.*
@@ -35,7 +35,7 @@ pretrained.model.blocks.{index}.attn.proj.* -> imgencoder.stages.{stage}.blocks.
 pretrained.model.blocks.{index}.norm2.*     -> imgencoder.stages.{stage}.blocks.{block}.norm_mlp.*
 pretrained.model.blocks.{index}.mlp.fc1.*   -> imgencoder.stages.{stage}.blocks.{block}.mlp.layers.0.*
 pretrained.model.blocks.{index}.mlp.fc2.*   -> imgencoder.stages.{stage}.blocks.{block}.mlp.layers.2.*
-# Of the encoder's own training.
+# Left from the encoder's own training.
 pretrained.model.norm.*                     -> unused
 pretrained.model.fc_norm.*                  -> unused
 pretrained.model.head.*                     -> unused
@@ -187,7 +187,7 @@ def configure(kind: Kind, shapes: Shapes, plan: Plan) -> DPTConfig:
 
 
 def standardise_resnet(tensors: dict[str, Tensor], _shapes: Shapes, _config: Any) -> None:
-    """Weights of each output channel to mean 0 and variance 1 (arXiv:1903.10520), once for all."""
+    """Bring each output channel's weights to mean 0 and variance 1 (arXiv:1903.10520)."""
     for name, weight in tensors.items():
         if name.startswith("imgencoder.patch_embed.backbone.") and weight.ndim == 4:
             wide = weight.float()

@@ -1,9 +1,9 @@
-"""Weights of other architectures are told by name."""
+"""Unsupported models are refused by name."""
 
 import pytest
 import torch
 
-FOREIGN = {
+UNSUPPORTED = {
     "Segment Anything (SAM)": "image_encoder.blocks.0.attn.qkv.weight",
     "SAM-HQ": "image_encoder.blocks.0.attn.qkv.weight mask_decoder.hf_token.weight",
     "MobileSAM": "image_encoder.patch_embed.seq.0.c.weight "
@@ -32,7 +32,7 @@ FOREIGN = {
 }
 
 
-FOREIGN_MORE = (  # other layouts of those
+OTHER_LAYOUTS = (  # of the same models
     ("Segment Anything (SAM)", "vision_encoder.layers.0.attn.qkv.weight"),
     ("SAM 2", "vision_encoder.backbone.blocks.0.attn.qkv.weight"),
     ("a FLUX model", "model.diffusion_model.double_blocks.0.img_attn.qkv.weight"),
@@ -64,7 +64,7 @@ FOREIGN_MORE = (  # other layouts of those
 )
 
 
-@pytest.mark.parametrize(("name", "keys"), [*FOREIGN.items(), *FOREIGN_MORE])
+@pytest.mark.parametrize(("name", "keys"), [*UNSUPPORTED.items(), *OTHER_LAYOUTS])
 def test_other_architectures_are_named(name, keys, save, tmp_path, refusal):
     state = {key: torch.ones(2) for key in keys.split()}
     message = refusal(save(state, tmp_path / "other.safetensors"))
