@@ -170,8 +170,9 @@ def _table_window(tensors: Mapping[str, Tensor], block: str, file: str) -> int:
     return (offsets + 1) // 2
 
 
-def _family(version: Version, layout: str, signature: tuple[str, ...], *tables: str) -> Family:
-    rules = depth_rules(*tables)
+def _family(
+    version: Version, layout: str, signature: tuple[str, ...], rules: Sequence[Rule]
+) -> Family:
     return depth_family(
         name="MiDaS Swin V2" if version == 2 else "MiDaS Swin",
         layout=layout,
@@ -188,9 +189,7 @@ FAMILIES: tuple[Family, ...] = (
         2,
         "official",
         ("pretrained.model.layers.0.blocks.0.attn.logit_scale", "scratch.output_conv.4.weight"),
-        TIMM,
-        TIMM_V2,
-        MIDAS_DECODER,
+        depth_rules(TIMM, TIMM_V2, MIDAS_DECODER),
     ),
     _family(
         1,
@@ -199,15 +198,12 @@ FAMILIES: tuple[Family, ...] = (
             "pretrained.model.layers.0.blocks.0.attn.relative_position_bias_table",
             "scratch.output_conv.4.weight",
         ),
-        TIMM,
-        TIMM_V1,
-        MIDAS_DECODER,
+        depth_rules(TIMM, TIMM_V1, MIDAS_DECODER),
     ),
     _family(
         2,
         "transformers",
         ("backbone.encoder.layers.0.blocks.0.attention.self.logit_scale", "head.head.4.weight"),
-        TRANSFORMERS_V2,
-        TRANSFORMERS_MIDAS_DECODER,
+        depth_rules(TRANSFORMERS_V2, TRANSFORMERS_MIDAS_DECODER),
     ),
 )

@@ -195,8 +195,7 @@ def standardise_resnet(tensors: dict[str, Tensor], _shapes: Shapes, _config: Any
             tensors[name] = (wide - mean) * torch.rsqrt(variance + 1e-8)
 
 
-def _family(kind: Kind, layout: str, signature: tuple[str, ...], *tables: str) -> Family:
-    rules = depth_rules(*tables)
+def _family(kind: Kind, layout: str, signature: tuple[str, ...], rules: Sequence[Rule]) -> Family:
     return depth_family(
         name=f"MiDaS {kind}",
         layout=layout,
@@ -217,10 +216,7 @@ FAMILIES: tuple[Family, ...] = (
             "pretrained.model.blocks.0.attn.relative_position_bias_table",
             "scratch.output_conv.4.weight",
         ),
-        TIMM,
-        TIMM_BEIT,
-        REASSEMBLY,
-        MIDAS_DECODER,
+        depth_rules(TIMM, TIMM_BEIT, REASSEMBLY, MIDAS_DECODER),
     ),
     _family(
         "ViT",
@@ -230,10 +226,7 @@ FAMILIES: tuple[Family, ...] = (
             "pretrained.act_postprocess1.0.project.0.weight",
             "scratch.output_conv.4.weight",
         ),
-        TIMM,
-        TIMM_VIT,
-        REASSEMBLY,
-        MIDAS_DECODER,
+        depth_rules(TIMM, TIMM_VIT, REASSEMBLY, MIDAS_DECODER),
     ),
     _family(
         "hybrid",
@@ -243,38 +236,40 @@ FAMILIES: tuple[Family, ...] = (
             "pretrained.model.patch_embed.backbone.stem.conv.weight",
             "scratch.output_conv.4.weight",
         ),
-        TIMM_RESNET,
-        TIMM,
-        TIMM_VIT,
-        REASSEMBLY_TOKENS,
-        MIDAS_DECODER,
+        depth_rules(TIMM_RESNET, TIMM, TIMM_VIT, REASSEMBLY_TOKENS, MIDAS_DECODER),
     ),
     _family(
         "BEiT",
         "transformers",
         ("backbone.encoder.layer.0.lambda_1", "head.head.4.weight"),
-        TRANSFORMERS_BEIT,
-        TRANSFORMERS_READOUT,
-        TRANSFORMERS_REASSEMBLY,
-        TRANSFORMERS_MIDAS_DECODER,
+        depth_rules(
+            TRANSFORMERS_BEIT,
+            TRANSFORMERS_READOUT,
+            TRANSFORMERS_REASSEMBLY,
+            TRANSFORMERS_MIDAS_DECODER,
+        ),
     ),
     _family(
         "ViT",
         "transformers",
         ("dpt.embeddings.patch_embeddings.projection.weight", "head.head.4.weight"),
-        TRANSFORMERS_VIT_PATCHES,
-        TRANSFORMERS_VIT,
-        TRANSFORMERS_READOUT,
-        TRANSFORMERS_REASSEMBLY,
-        TRANSFORMERS_MIDAS_DECODER,
+        depth_rules(
+            TRANSFORMERS_VIT_PATCHES,
+            TRANSFORMERS_VIT,
+            TRANSFORMERS_READOUT,
+            TRANSFORMERS_REASSEMBLY,
+            TRANSFORMERS_MIDAS_DECODER,
+        ),
     ),
     _family(
         "hybrid",
         "transformers",
         ("dpt.embeddings.backbone.bit.embedder.convolution.weight", "head.head.4.weight"),
-        TRANSFORMERS_RESNET,
-        TRANSFORMERS_VIT,
-        TRANSFORMERS_REASSEMBLY_HYBRID,
-        TRANSFORMERS_MIDAS_DECODER,
+        depth_rules(
+            TRANSFORMERS_RESNET,
+            TRANSFORMERS_VIT,
+            TRANSFORMERS_REASSEMBLY_HYBRID,
+            TRANSFORMERS_MIDAS_DECODER,
+        ),
     ),
 )
