@@ -2,9 +2,10 @@
 
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -119,26 +120,36 @@ def _estimate_steady_results(
         yield from ((target, None) for target in targets)
         return
     estimate.get_model()  # before the disk is used: an unusable checkpoint ends the run here
-    with tempfile.TemporaryFile(dir=_nearest_folder(item.target)) as raw:
+    with ExitStack() as stack:
         first = None
+        stored: dict[str, IO[bytes]] = {}
         for _, read in _images(item, form):
             depth = estimate(read)
             first = first or depth
             if depth.values.shape != first.values.shape:
                 raise InputError("its frames differ in size; leave out --steady")
             try:
-                raw.write(depth.values.numpy().tobytes())
+                for name, values in {"values": depth.values, "sky": depth.sky}.items():
+                    if values is None:
+                        continue
+                    if name not in stored:
+                        file = tempfile.TemporaryFile(dir=_nearest_folder(item.target))  # noqa: SIM115
+                        stored[name] = stack.enter_context(file)
+                    stored[name].write(values.numpy().tobytes())
+                    stored[name].flush()
             except OSError as error:
                 raise FileError(
                     f"The raw depth of {item.source} could not be stored for --steady "
                     f"({error.strerror or error})."
                 ) from error
-        raw.flush()
         assert first is not None
         shape = (len(targets), *first.values.shape[1:])  # frames × H × W
         # Mapped, so that a frame is only read from the disk when it is rendered.
-        values = torch.from_numpy(np.memmap(raw, np.float32, "r+", shape=shape))
-        frames = render(Depth(values, first.kind), RenderSettings(range=SteadyRange()))
+        mapped = {
+            name: torch.from_numpy(np.memmap(file, np.float32, "r+", shape=shape))
+            for name, file in stored.items()
+        }
+        frames = render(Depth(kind=first.kind, **mapped), RenderSettings(range=SteadyRange()))
         try:
             for target, frame in zip(targets, frames, strict=True):
                 is_wanted = overwrite or not target.exists()

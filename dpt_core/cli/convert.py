@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from .options import DTYPES, Commands, add_overrides, get_overrides
-from .reporting import CommandError, Status, write_result
+from .reporting import CommandError, Status, write_error, write_result
 
 LAYOUTS = ("official", "transformers")
 
@@ -49,6 +49,8 @@ def run(arguments: argparse.Namespace) -> Status:
         dtype=getattr(torch, arguments.dtype) if arguments.dtype else None,
         **get_overrides(arguments),
     )
+    for text in inspection.warnings:
+        write_error(f"warning: {text}")
     write_result(
         f"{target}: {inspection.family}, {inspection.layout} keys, {inspection.dtype}, "
         f"{inspection.bytes / 1e6:,.1f} MB"

@@ -1,8 +1,9 @@
 """Videos on the command line."""
 
+import io
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 import numpy as np
@@ -13,6 +14,7 @@ from PIL import Image
 from dpt_core import render
 from dpt_core.cli import batch
 from dpt_core.cli.files import videos
+from dpt_core.cli.files.plan import PlannedInput
 from dpt_core.depth_map import Depth
 from dpt_core.estimate.model import DepthModel
 
@@ -195,3 +197,24 @@ class TestVideos:
     def test_an_image_does_not_need_pyav(self, photo, checkpoint, tmp_path, monkeypatch, run_depth):
         monkeypatch.setitem(sys.modules, "av", None)
         assert run_depth(photo, checkpoint, tmp_path / "out") == 0
+
+
+def test_the_sky_of_a_steady_video_is_black(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sky = torch.zeros(1, 4, 6)
+    sky[:, :2] = 1.0
+    depth = Depth(torch.rand(1, 4, 6) + 1, "depth", sky=sky)
+    reads = [(tmp_path / f"{number}.png", lambda: np.zeros((4, 6, 3))) for number in range(3)]
+    monkeypatch.setattr(batch, "_images", lambda *_: iter(reads))
+    monkeypatch.setattr(batch.DepthEstimator, "__call__", lambda *_: depth)
+    form = batch.OutputFormat("png8", ".png", steady=True)
+    item = PlannedInput(Path("clip.mp4"), tmp_path / "clip")
+    estimate = batch.DepthEstimator(cast(Any, object))  # its model is never used
+    found = list(batch.estimate_results(item, form, estimate, True))
+    assert len(found) == 3
+    for _, content in found:
+        assert content is not None
+        picture = np.asarray(Image.open(io.BytesIO(content)))
+        assert (picture[:2] == 0).all()
+        assert picture[2:].max() == 255
