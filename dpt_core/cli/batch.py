@@ -149,7 +149,10 @@ def _estimate_steady_results(
             name: torch.from_numpy(np.memmap(file, np.float32, "r+", shape=shape))
             for name, file in stored.items()
         }
-        frames = render(Depth(kind=first.kind, **mapped), RenderSettings(range=SteadyRange()))
+        frames = render(
+            Depth(mapped["values"], first.kind, mapped.get("sky")),
+            RenderSettings(range=SteadyRange()),
+        )
         try:
             for target, frame in zip(targets, frames, strict=True):
                 is_wanted = overwrite or not target.exists()
