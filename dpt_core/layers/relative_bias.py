@@ -1,6 +1,9 @@
 """Relative position biases: what attention adds for the offset between two tokens."""
 
 from collections.abc import Callable, Hashable
+from functools import partial
+from typing import NamedTuple
+from weakref import WeakKeyDictionary, ref
 
 import torch
 import torch.nn.functional as F
@@ -14,42 +17,74 @@ Spread = Callable[[Tensor], Tensor]  # heads×(2r−1)×(2c−1) → heads×N×N
 
 
 class BiasCache:
-    """Biases of all blocks for one setting (grid, device, dtype), as many as fit.
+    """The last bias of each module, as many as fit into `limit` bytes.
 
     A bias is the same for every image of one size, and is as large as the attention matrix. A
     CPU spreads the values by offset over it as fast as it would read a bias from memory, so
-    there only those are kept. Another setting drops all; threads with settings of their own
-    only lose what the other has kept.
+    there only those are kept. It lies outside the modules, so that it is neither saved nor copied
+    with them, and forgets a bias when the weights change.
     """
 
     def __init__(self, limit: int = CACHE_BYTES) -> None:
         self.limit = limit
-        self._kept: tuple[Hashable, dict[Hashable, Tensor]] = (None, {})
+        self._entries: WeakKeyDictionary[nn.Module, _Entry] = WeakKeyDictionary()
 
     @property
     def bytes(self) -> int:
         """The memory of all that is kept."""
-        return sum(bias.nbytes for bias in list(self._kept[1].values()))
+        return sum(entry.kept.nbytes for entry in list(self._entries.values()))
 
     def get(
-        self, name: Hashable, setting: Hashable, offsets: MakeOffsets, spread: Spread
+        self, module: nn.Module, setting: Hashable, offsets: MakeOffsets, spread: Spread
     ) -> Tensor:
-        """The bias `name` under `setting`: what `spread` makes of `offsets()`."""
-        now = self._kept
-        if now[0] != setting:
-            now = self._kept = (setting, {})
-        kept = now[1].get(name)
-        if kept is None:
+        """The bias of a module: what `spread` makes of `offsets()`.
+
+        Args:
+            module: whose weights the bias is made of, and of nothing else but `setting`.
+            setting: grid, device and dtype.
+            offsets, spread: the two steps in which it is made.
+        """
+        weights = list(module.parameters())
+        if torch.is_grad_enabled() and any(weight.requires_grad for weight in weights):
+            return spread(offsets())  # a kept one would have no gradient, or an old one
+        versions = [_version(weight) for weight in weights]
+        entry = self._entries.get(module)
+        if entry is None or not entry.holds_for(setting, weights, versions):
             kept = offsets()
             if not kept.is_cpu:
                 kept = spread(kept)
+            entry = _Entry(setting, [ref(weight) for weight in weights], versions, kept)
+            self._entries.pop(module, None)
             if self.bytes + kept.nbytes <= self.limit:
-                now[1][name] = kept
-        return spread(kept) if kept.is_cpu else kept
+                self._entries[module] = entry
+        return spread(entry.kept) if entry.kept.is_cpu else entry.kept
 
     def clear(self) -> None:
         """Forget everything and free its memory."""
-        self._kept = (None, {})
+        self._entries.clear()
+
+
+class _Entry(NamedTuple):
+    setting: Hashable
+    weights: "list[ref[nn.Parameter]]"
+    versions: list[int]
+    kept: Tensor
+
+    def holds_for(
+        self, setting: Hashable, weights: list[nn.Parameter], versions: list[int]
+    ) -> bool:
+        same = len(weights) == len(self.weights) and all(
+            old() is new for old, new in zip(self.weights, weights, strict=True)
+        )
+        return same and self.setting == setting and self.versions == versions
+
+
+def _version(weight: Tensor) -> int:
+    """How often a weight was written to; those made in inference mode cannot be."""
+    return 0 if weight.is_inference() else weight._version
+
+
+BIASES = BiasCache()  # of all networks
 
 
 def by_offset(offsets: Tensor, grid: Grid, cls: Tensor | None = None) -> Tensor:
@@ -93,6 +128,11 @@ class RelativeBias(nn.Module):
         self.trained = (2 * grid[0] - 1, 2 * grid[1] - 1)
         rows = self.trained[0] * self.trained[1] + 3
         self.table = nn.Parameter(torch.empty(rows, heads))
+
+    def forward(self, grid: Grid, x: Tensor) -> Tensor:
+        """heads×(1+N)×(1+N) for tokens like `x`: N of a grid, and the cls token before them."""
+        offsets, spread = partial(self.offsets, grid, x), partial(self.spread, grid)
+        return BIASES.get(self, (grid, x.device, x.dtype), offsets, spread)
 
     def offsets(self, grid: Grid, x: Tensor) -> Tensor:
         """heads×(2r−1)×(2c−1) for tokens like `x` on a grid of r×c; resampled in float32."""

@@ -17,7 +17,7 @@ from ...dpt_core import DepthModel, DPTConfig, SamModel, load, load_sam
 from ...dpt_core.checkpoint.inspection import Inspection
 from ...dpt_core.errors import PrecisionWarning
 from ...dpt_core.layers import cpu
-from ...dpt_core.layers.relative_bias import BiasCache
+from ...dpt_core.layers.relative_bias import BIASES
 from .memory import WorkingMemory, has_relative_positions
 from .running import stop_if_interrupted, write_on_node
 
@@ -167,10 +167,7 @@ def on_device(managed: Managed[Any], working_bytes: int) -> Iterator[None]:
             yield
     finally:
         # ComfyUI does not know what an encoder caches on the device between chunks.
-        for module in managed.model.net.modules():
-            cache = getattr(module, "bias_cache", None)
-            if isinstance(cache, BiasCache):
-                cache.clear()
+        BIASES.clear()
 
 
 @contextmanager

@@ -157,8 +157,9 @@ def test_other_models_stay_on_the_device(host, load, tiny):
 
 def test_nothing_stays_on_the_device_unseen(host, load, tiny):
     (managed,) = load(tiny).result
-    cache = managed.model.net.imgencoder.bias_cache
-    cache.get("block 0", "some size", lambda: torch.zeros(8), lambda offsets: offsets)
+    cache = host.pack.dpt_core.layers.relative_bias.BIASES
+    module = managed.model.net.imgencoder
+    cache.get(module, "some size", lambda: torch.zeros(8), lambda offsets: offsets)
     assert cache.bytes
     inputs = {"model": managed, "image": torch.rand(1, 45, 61, 3)}
     host.run("DPTEstimateDepth", **inputs, resolution=70, batch_size=0)

@@ -1,12 +1,21 @@
 """Relative position biases: the right value for every pair, and no more kept than is of use."""
 
+import pickle
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from dpt_core import DepthModel, load
+from dpt_core.checkpoint.family import Family
+from dpt_core.depth.families import FAMILIES
 from dpt_core.layers.relative_bias import BiasCache, RelativeBias, by_offset
+from tests.builders import tiny_checkpoint, write_checkpoint
+
+OWNER = nn.Identity()  # a module whose bias it is
 
 GRIDS = [(1, 1), (3, 3), (2, 5), (4, 3)]
 
@@ -39,12 +48,14 @@ def test_the_cls_token_has_values_of_its_own(grid: tuple[int, int]) -> None:
 
 
 class TestCache:
-    def get(self, cache: BiasCache, made: list[Tensor], device: str, size: int = 4) -> Tensor:
+    def get(
+        self, cache: BiasCache, made: list[Tensor], device: str, size: int = 4, of: Any = OWNER
+    ) -> Tensor:
         def offsets() -> Tensor:
             made.append(torch.ones(1, 2 * size - 1, 2 * size - 1, device=device))
             return made[-1]
 
-        return cache.get("block", size, offsets, partial(by_offset, grid=(size, size)))
+        return cache.get(of, size, offsets, partial(by_offset, grid=(size, size)))
 
     def test_a_cpu_keeps_the_values_by_offset_alone(self) -> None:
         cache, made = BiasCache(), []
@@ -59,17 +70,25 @@ class TestCache:
         assert first is second
         assert cache.bytes == first.nbytes
 
-    def test_what_does_not_fit_is_made_anew(self) -> None:
+    def test_what_does_not_fit_is_made_again(self) -> None:
         cache, made = BiasCache(limit=100), []
         first, second = (self.get(cache, made, "meta") for _ in range(2))
         assert first is not second
         assert cache.bytes == 0
 
-    def test_another_size_drops_all(self) -> None:
+    def test_another_size_replaces_the_bias(self) -> None:
         cache, made = BiasCache(), []
         self.get(cache, made, "meta", 4)
         small = self.get(cache, made, "meta", 2)
         assert cache.bytes == small.nbytes
+        assert self.get(cache, made, "meta", 4).shape == (1, 16, 16)
+
+    def test_a_module_takes_its_bias_with_it(self) -> None:
+        cache, owner = BiasCache(), nn.Identity()
+        self.get(cache, [], "meta", of=owner)
+        assert cache.bytes
+        del owner
+        assert cache.bytes == 0
 
     def test_a_setting_that_comes_meanwhile_gets_its_own(self) -> None:
         cache = BiasCache()
@@ -79,6 +98,57 @@ class TestCache:
             return torch.ones(1, 7, 7, device="meta")
 
         spread = partial(by_offset, grid=(4, 4))
-        cache.get("block", 4, while_another_runs, spread)
+        cache.get(OWNER, 4, while_another_runs, spread)
         assert self.get(cache, [], "meta", 2).shape == (1, 4, 4)
         assert self.get(cache, [], "meta", 4).shape == (1, 16, 16)
+
+
+RELATIVE = [f for f in FAMILIES if "BEiT" in f.name or "Swin" in f.name]
+
+
+@pytest.mark.parametrize("family", RELATIVE, ids=lambda family: f"{family.name}-{family.layout}")
+class TestUsedModels:
+    """A network that has run gives what a fresh one of the same weights gives."""
+
+    def load(self, family: Family, folder: Path) -> tuple[DepthModel, Tensor]:
+        path = write_checkpoint(folder / "model.safetensors", tiny_checkpoint(family))
+        model = load(path)
+        side = model.config.image.side
+        return model, torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(1))
+
+    def test_after_other_weights_are_loaded_into_it(self, family: Family, tmp_path: Path) -> None:
+        used, images = self.load(family, tmp_path)
+        fresh, _ = self.load(family, tmp_path)
+        weights = {name: 1.5 * weight for name, weight in used.net.state_dict().items()}
+        with torch.no_grad():
+            before = used.net(images)
+            used.net.load_state_dict(weights)
+            fresh.net.load_state_dict(weights)
+            assert torch.equal(used.net(images), fresh.net(images))
+        assert not torch.equal(before, used.net(images))
+
+    def test_after_it_was_pickled(self, family: Family, tmp_path: Path) -> None:
+        used, images = self.load(family, tmp_path)
+        with torch.no_grad():
+            expected = used.net(images)
+            other, _ = self.load(family, tmp_path)
+            other.net.load_state_dict({n: 2 * w for n, w in other.net.state_dict().items()})
+            other.net(images)
+            copy = pickle.loads(pickle.dumps(used.net))
+            assert torch.equal(copy(images), expected)
+
+    def test_it_can_be_trained(self, family: Family, tmp_path: Path) -> None:
+        used, images = self.load(family, tmp_path)
+        with torch.no_grad():
+            used.net(images)
+        used.net.requires_grad_(True)
+        for _ in range(2):  # a graph must not reach into the step before
+            used.net.zero_grad()
+            used.net(images).mean().backward()
+        tables = [
+            weight
+            for name, weight in used.net.named_parameters()
+            if "relative_bias" in name or "bias_table" in name or "bias_mlp" in name
+        ]
+        assert tables
+        assert all(table.grad is not None and table.grad.abs().max() > 0 for table in tables)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ...layers import Ops
 from ...layers.mlp import MLP
-from ...layers.relative_bias import BiasCache, by_offset
+from ...layers.relative_bias import BIASES, by_offset
 from ..config import SwinConfig
 from .stage import Stage
 
@@ -128,15 +128,15 @@ class Block(nn.Module):
         self.mlp = MLP(width, config.mlp_hidden[stage], False, ops)
         self.norm_mlp = ops.LayerNorm(width, eps=config.norm_eps)
 
-    def forward(self, x: Tensor, cache: BiasCache, setting: tuple) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """B×side×side×C → the same shape."""
         if self.version == 1:
-            x = x + self._attend(self.norm_attn(x), cache, setting)
+            x = x + self._attend(self.norm_attn(x))
             return x + self.mlp(self.norm_mlp(x))
-        x = x + self.norm_attn(self._attend(x, cache, setting))
+        x = x + self.norm_attn(self._attend(x))
         return x + self.norm_mlp(self.mlp(x))
 
-    def _attend(self, x: Tensor, cache: BiasCache, setting: tuple) -> Tensor:
+    def _attend(self, x: Tensor) -> Tensor:
         side = x.shape[1]
         window = min(self.window, side)
         if side % window:
@@ -146,7 +146,7 @@ class Block(nn.Module):
             x = x.roll((-shift, -shift), dims=(1, 2))
         offsets = partial(self.attn.offsets, window, x)
         spread = partial(by_offset, grid=(window, window))
-        bias = cache.get(id(self), setting, offsets, spread)
+        bias = BIASES.get(self.attn, (window, x.device, x.dtype), offsets, spread)
         mask = _shift_mask(window, shift, x) if shift else None
         count = side // window
         # B×side×side×C → B×count×count×window×window×C, and back after the attention.
@@ -182,10 +182,10 @@ class SwinStage(nn.Module):
             Block(config, stage, i % 2 == 1, ops) for i in range(config.stage_depths[stage])
         )
 
-    def forward(self, x: Tensor, cache: BiasCache, setting: tuple) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """B×side×side×C → the same shape."""
         for block in self.blocks:
-            x = block(x, cache, setting)
+            x = block(x)
         return x
 
 
@@ -211,7 +211,6 @@ class Swin(nn.Module):
         self.stages = nn.ModuleList(SwinStage(config, i, ops) for i in range(4))
         merges = (Merge(config, i, ops) for i in range(3))
         self.merges = nn.ModuleList([*merges, nn.Identity()])
-        self.bias_cache = BiasCache()
 
     def forward(self, images: Tensor) -> list[Stage]:
         """B×3×H×H → four stages, maps B×C×h×h, 2C at half the side, and so on."""
@@ -219,10 +218,9 @@ class Swin(nn.Module):
         if height != width:
             raise ValueError(f"A Swin model's input is square, not {height}×{width} pixels.")
         x = self.patch_embed(images)  # B×h×h×C
-        setting = (x.shape[1], x.device, x.dtype)
         outputs = []
         for stage, merge in zip(self.stages, self.merges, strict=True):
-            x = stage(x, self.bias_cache, setting)
+            x = stage(x)
             outputs.append(Stage(x.permute(0, 3, 1, 2), None))
             x = merge(x)
         return outputs

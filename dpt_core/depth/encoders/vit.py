@@ -10,7 +10,7 @@ from ...layers import Ops
 from ...layers.attention import Attention
 from ...layers.mlp import MLP
 from ...layers.positions import Grid, NoPositions, PositionEncoding
-from ...layers.relative_bias import BiasCache, RelativeBias
+from ...layers.relative_bias import RelativeBias
 from ..config import ViTConfig
 from .stage import Stage
 
@@ -48,14 +48,11 @@ class Block(nn.Module):
             self.scale_attn = nn.Parameter(torch.empty(width))
             self.scale_mlp = nn.Parameter(torch.empty(width))
 
-    def forward(self, x: Tensor, grid: Grid, cache: BiasCache) -> Tensor:
+    def forward(self, x: Tensor, grid: Grid) -> Tensor:
         """B×(1+N)×C tokens, cls first, of a grid of N patches → the same shape."""
         bias = None
         if self.relative_bias is not None:
-            offsets = partial(self.relative_bias.offsets, grid, x)
-            spread = partial(self.relative_bias.spread, grid)
-            setting = (grid, x.device, x.dtype)
-            bias = cache.get(id(self), setting, offsets, spread).unsqueeze(0)
+            bias = self.relative_bias(grid, x).unsqueeze(0)  # 1×heads×(1+N)×(1+N)
         x = _add_scaled(x, self.attn(self.norm_attn(x), bias), self.scale_attn)
         return _add_scaled(x, self.mlp(self.norm_mlp(x)), self.scale_mlp)
 
@@ -67,10 +64,10 @@ class EncoderStage(nn.Module):
         super().__init__()
         self.blocks = nn.ModuleList(Block(config, norm, ops) for _ in range(depth))
 
-    def forward(self, x: Tensor, grid: Grid, cache: BiasCache) -> Tensor:
+    def forward(self, x: Tensor, grid: Grid) -> Tensor:
         """B×(1+N)×C → the same shape."""
         for block in self.blocks:
-            x = block(x, grid, cache)
+            x = block(x, grid)
         return x
 
 
@@ -93,7 +90,6 @@ class ViT(nn.Module):
         )
         eps = config.final_norm_eps
         self.norm = nn.Identity() if eps is None else ops.LayerNorm(config.width, eps=eps)
-        self.bias_cache = BiasCache()
 
     def forward(self, images: Tensor) -> list[Stage]:
         """B×3×H×W → four stages: maps B×C×h×w and cls tokens B×C."""
@@ -106,7 +102,7 @@ class ViT(nn.Module):
         tokens = self.posenc(torch.cat([cls, patches], dim=1), grid)  # B×(1+N)×C
         outputs = []
         for stage in self.stages:
-            tokens = stage(tokens, grid, self.bias_cache)
+            tokens = stage(tokens, grid)
             outputs.append(_as_stage(self.norm(tokens), grid))
         return outputs
 
