@@ -25,6 +25,8 @@ declare namespace Comfy {
   interface DOMWidgetOptions {
     serialize?: boolean;
     hideOnZoom?: boolean;
+    /** Pixels left free on each side in classic rendering. */
+    margin?: number;
     /** The events that select the node; "focus" and "click" by default. */
     selectOn?: string[];
     getMinHeight?(): number;
@@ -63,6 +65,7 @@ declare namespace Comfy {
     onExecuted?(output: NodeOutput): void;
     onExecutionStart?(): void;
     onRemoved?(): void;
+    onSerialize?(saved: { size: [number, number] }): void;
   }
 
   interface Graph {
@@ -89,8 +92,10 @@ declare namespace Comfy {
     selectedItems: Set<{ id: number }>;
     emitBeforeChange?(): void;
     emitAfterChange?(): void;
+    processMouseWheel(event: WheelEvent): void;
     selectItems(items: Node[]): void;
     selectNode(node: Node): void;
+    setDirty(foreground: boolean, background: boolean): void;
   }
 
   interface Extension {

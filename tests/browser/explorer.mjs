@@ -88,6 +88,9 @@ async function check(browser, isVue) {
   await shot("1-closed");
 
   // Open.
+  const nodeSize = () =>
+    page.evaluate(() => [...window.findNode("DPTVisualizeStages").size].map(Math.round));
+  const closedSize = await nodeSize();
   await toggle.click();
   const captions = () => root.locator(".strip figcaption").allTextContents();
   await page.waitForFunction(() => document.querySelectorAll(".dpt-stages .strip figure").length);
@@ -178,9 +181,50 @@ async function check(browser, isVue) {
   assert.match((await captions()).at(-2) ?? "", /^block 3/);
   assert.notEqual((await pixels(page)).at(-2), dragged.at(-2));
   await page.keyboard.press("Escape");
-  await root.getByRole("button", { name: "Colors" }).click();
+  await root.getByRole("button", { name: "Colours" }).click();
   await settle(page);
   assert.equal((await pixels(page))[2], colors[2]);
+
+  // Delete in the explorer is not for the node, and the wheel is for the graph.
+  await page.evaluate(() => window.app.canvas.selectNode(window.findNode("DPTVisualizeStages")));
+  await figures.nth(4).hover();
+  for (const key of ["Delete", "Backspace"]) await page.keyboard.press(key);
+  await page.waitForTimeout(200);
+  assert.equal(await page.evaluate(() => window.app.graph.nodes.length), 3);
+  const view = () => page.evaluate(() => {
+    const { scale, offset } = window.app.canvas.ds;
+    return [scale, ...offset];
+  });
+  const viewBefore = await view();
+  await page.mouse.wheel(0, 100);
+  await page.waitForTimeout(500);
+  assert.ok((await view())[0] < viewBefore[0], "the wheel zooms the graph");
+  await page.evaluate(([scale, ...offset]) => {
+    Object.assign(window.app.canvas.ds, { scale, offset });
+    window.app.canvas.setDirty(true, true);
+  }, viewBefore);
+  await page.waitForTimeout(500);
+
+  // The large view fills the window, works like the small one, and goes back on Escape.
+  await root.getByRole("button", { name: "Full window" }).click();
+  const dialog = page.locator("dialog.dpt-stages-dialog");
+  await dialog.waitFor();
+  assert.deepEqual(await boundingBox(dialog), { x: 0, y: 0, width: 1500, height: 1300 });
+  await figures.nth(3).hover();
+  await page.keyboard.press("3");
+  await press(page, root.locator(".large .frame"), 0.5, 0.5);
+  await settle(page);
+  assert.match(await caption(), /^stage 3/);
+  assert.notEqual((await pixels(page))[2], colors[2]);
+  await shot("4-large");
+  for (const frame of [figures.last(), root.locator(".large .frame")]) {
+    const box = await boundingBox(frame);
+    assert.ok(box.x + box.width <= 1500 && box.y + box.height <= 1300, JSON.stringify(box));
+  }
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached" });
+  assert.ok(await root.isVisible());
+  await root.getByRole("button", { name: "Colours" }).click();
 
   // Copy.
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
@@ -197,6 +241,7 @@ async function check(browser, isVue) {
   await toggle.click();
   assert.equal(await root.locator("figure .frame").count(), 1, "only the empty large one is left");
   assert.equal(await countStageFiles(page), 0);
+  assert.deepEqual(await nodeSize(), closedSize);
   await toggle.click();
   await page.waitForFunction(() => document.querySelectorAll(".dpt-stages .strip figure").length);
   assert.equal(fetched, 2);
@@ -204,6 +249,8 @@ async function check(browser, isVue) {
   // Nothing of a run is in the workflow.
   const saved = await page.evaluate(() => JSON.stringify(window.app.graph.serialize()));
   assert.ok(!saved.includes("dpt_stages"));
+  const savedNode = JSON.parse(saved).nodes.find(({ id = 0 }) => id === 3);
+  assert.deepEqual([...savedNode.size].map(Math.round), closedSize);
 
   // Nodes that are made anew show the same, loaded once.
   /** @type {[renew: typeof changeAndUndo, fetches: number][]} */
@@ -226,7 +273,13 @@ async function check(browser, isVue) {
   );
   await settle(page);
   assert.deepEqual((await pixels(page)).slice(0, 6), colors.slice(0, 6), "as before the reload");
-  await shot("4-reloaded");
+  await shot("5-reloaded");
+
+  // Close: the node is as it was before the explorer was first opened.
+  await toggle.click();
+  assert.deepEqual(await nodeSize(), closedSize);
+  await toggle.click();
+  await page.waitForFunction(() => document.querySelectorAll(".dpt-stages .strip figure").length);
 
   // Delete.
   assert.equal(await countStageFiles(page), 1);

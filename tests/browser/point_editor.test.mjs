@@ -298,5 +298,13 @@ test("the status line counts the marks and names what the node would refuse", ()
   assert.match(findProblem(state, size, pointValue) ?? "", /^1 point without a number: How many/);
   assert.equal(findProblem(state, size, null), null);
   assert.equal(findProblem(state, null, null), null);
-  assert.match(findProblem(state, { width: 3, height: 3 }, null) ?? "", /^2 marked outside/);
+  const small = { width: 3, height: 3 };
+  assert.match(findProblem(state, small, null) ?? "", /^2 marks lie outside this image: clear them/);
+  const one = { points: state.points.slice(1), boxes: [] };
+  assert.match(findProblem(one, small, null) ?? "", /^1 mark lies outside this image: clear it/);
+});
+
+test("of a batch, the first image is shown and the editor says so", () => {
+  assert.equal(describe(NO_MARKS, "help", 3), "image 1 of 3 — help");
+  assert.equal(describe(NO_MARKS, "help", 1), "help");
 });

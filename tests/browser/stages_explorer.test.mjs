@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import { paintRgb, paintValues } from "../../web/stages_explorer/colours.js";
 import { cellAt, neighbour, similarity } from "../../web/stages_explorer/feature_map.js";
-import { columnsFor } from "../../web/stages_explorer/grid_layout.js";
+import { columnsFor, fitOnMat } from "../../web/stages_explorer/grid_layout.js";
 import { halfToFloat, readStageFile } from "../../web/stages_explorer/stage_file.js";
 
 /**
@@ -60,8 +60,8 @@ test("a file is read as it was written", () => {
 
 test("another kind of file, one cut off and one of another version are told apart", () => {
   const page = new TextEncoder().encode("<html>not found</html>").buffer;
-  assert.throws(() => readStageFile(page), /something else than stages/);
-  assert.throws(() => readStageFile(new ArrayBuffer(2)), /something else than stages/);
+  assert.throws(() => readStageFile(page), /did not send any stages/);
+  assert.throws(() => readStageFile(new ArrayBuffer(2)), /did not send any stages/);
   const whole = makeFile([FULL]);
   assert.throws(() => readStageFile(whole.slice(0, whole.byteLength - 8)), /cut off/);
   assert.throws(() => readStageFile(whole.slice(0, 20)), /cut off/);
@@ -146,4 +146,15 @@ test("pictures are laid out without holes where that is possible", () => {
   assert.equal(columnsFor(6, 1.5), 3);
   assert.equal(columnsFor(1, 1), 1);
   for (let count = 1; count < 12; count++) assert.ok(columnsFor(count, 1.5) <= count);
+});
+
+test("a picture keeps its aspect on a mat that is never longer than 3:1", () => {
+  assert.deepEqual(fitOnMat(1.5), { matAspect: 1.5, width: 1, height: 1 });
+  assert.deepEqual(fitOnMat(6), { matAspect: 3, width: 1, height: 0.5 });
+  const tall = fitOnMat(1 / 6);
+  assert.equal(tall.height, 1);
+  for (const aspect of [1 / 6, 1 / 3, 1, 3, 12]) {
+    const { matAspect, width, height } = fitOnMat(aspect);
+    assert.ok(Math.abs((width * matAspect) / height - aspect) < 1e-9, `${aspect}`);
+  }
 });

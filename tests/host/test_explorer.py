@@ -18,4 +18,4 @@ def test_queue_hover_press_reload_and_delete(
     photo.save(server.base / "input/blobs.png")
     shown = browse("explorer.mjs", "depth_anything_v2_explorer.safetensors", "blobs.png", tmp_path)
     assert [one["name"] for one in shown] == ["classic", "vue"]
-    assert len(list(tmp_path.glob("*.png"))) == 8
+    assert len(list(tmp_path.glob("*.png"))) == 10

@@ -2,6 +2,10 @@
 
 import { app } from "../../../scripts/app.js";
 
+// ComfyUI's classic renderer leaves this many pixels free on each side of an element, and takes
+// them off the height that the element asks for.
+const MARGIN = 10;
+
 let widgetCount = 0;
 
 /** @returns {Comfy.Node[]} all nodes, those within subgraphs too */
@@ -35,16 +39,42 @@ export function callAfter(target, name, listener) {
  * @param {Comfy.Node} node
  * @param {string} name
  * @param {HTMLElement} element
- * @param {Comfy.DOMWidgetOptions} options
+ * @param {() => number} minHeight the least height of the element in pixels; 0 while it is hidden
+ * @param {Comfy.DOMWidgetOptions} [options]
  */
-export function addElementWidget(node, name, element, options) {
+export function addElementWidget(node, name, element, minHeight, options = {}) {
   // Every widget gets a type of its own: after an undo, the Vue renderer would otherwise go on
   // showing the element of the old node, whose widget has the same name and type.
   const type = `${name}_${++widgetCount}`;
   const widget = node.addDOMWidget(name, type, element, {
     serialize: false,
     hideOnZoom: false,
+    margin: MARGIN,
+    getMinHeight: () => (minHeight() ? minHeight() + 2 * MARGIN : 0),
     ...options,
   });
   widget.serialize = false;
+  element.addEventListener("wheel", passWheelToGraph);
+}
+
+/**
+ * In classic rendering, elements lie over the canvas and keep the wheel from it.
+ *
+ * @this {HTMLElement}
+ * @param {WheelEvent} event
+ */
+function passWheelToGraph(event) {
+  const isClassic = this.closest(".dom-widget") !== null;
+  const isScrollable = this.scrollHeight > this.clientHeight;
+  if (isClassic && !isScrollable) app.canvas.processMouseWheel(event);
+}
+
+/**
+ * Make a node as low as its widgets allow, for when one of them has become lower.
+ *
+ * @param {Comfy.Node} node
+ */
+export function shrinkToWidgets(node) {
+  node.setSize([node.size[0], node.computeSize()[1]]);
+  node.setDirtyCanvas(true, true);
 }

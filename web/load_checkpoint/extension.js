@@ -7,16 +7,21 @@ import { addElementWidget } from "../lib/nodes.js";
 import { showRunResults } from "../lib/run_results.js";
 
 const NODES = ["DPTLoadCheckpoint", "DPTLoadSAM"];
-const HEIGHT = 120;
+const LINES = 8; // that most files take; more can be scrolled to
+const LINE_HEIGHT = 16;
+const PADDING = 6;
+const HEIGHT = LINES * LINE_HEIGHT + 2 * PADDING;
 const BEFORE_FIRST_RUN = "Run the workflow to see what this file is.";
 
 const STYLE = {
+  contain: "size", // or in Vue rendering the node would grow with the text, over what is below
+  minHeight: `${HEIGHT}px`,
   boxSizing: "border-box",
-  padding: "6px 8px",
+  padding: `${PADDING}px 8px`,
   borderRadius: "6px",
   background: "var(--comfy-input-bg)",
   color: "var(--input-text)",
-  font: "11px/1.45 sans-serif",
+  font: `11px/${LINE_HEIGHT}px sans-serif`,
   whiteSpace: "pre-wrap",
   overflowWrap: "anywhere",
   overflow: "auto",
@@ -30,7 +35,7 @@ app.registerExtension({
     if (!NODES.includes(node.comfyClass)) return;
     const text = createElement("div", { textContent: BEFORE_FIRST_RUN });
     Object.assign(text.style, STYLE);
-    addElementWidget(node, "dpt_summary", text, { getMinHeight: () => HEIGHT });
+    addElementWidget(node, "dpt_summary", text, () => HEIGHT);
     /** @param {string} summary */
     const show = (summary) => {
       text.textContent = summary;

@@ -1,7 +1,7 @@
 // Brings the page up to date with the editor.
 
 import { boxOutline, labelledPoint, pointWithText } from "./mark_shapes.js";
-import { describe, findProblem, NO_PICTURE, READ_ONLY } from "./status.js";
+import { describe, findProblem, NO_IMAGE, NOT_RUN, READ_ONLY } from "./status.js";
 import { viewScale } from "./viewport.js";
 
 /** @import { PointEditor } from "./editor.js" */
@@ -9,10 +9,10 @@ import { viewScale } from "./viewport.js";
 
 /** @param {PointEditor} editor */
 export function draw(editor) {
-  const { isReadOnly, layout, valueInput, viewport } = editor;
+  const { layout, valueInput, viewport } = editor;
   editor.toolbar.update();
   drawStatus(editor);
-  layout.note.textContent = isReadOnly ? READ_ONLY : viewport === null ? NO_PICTURE : "";
+  layout.note.textContent = noteOf(editor);
   layout.svg.style.visibility = viewport === null ? "hidden" : "";
   if (viewport === null) {
     valueInput?.hide();
@@ -50,11 +50,21 @@ function markShapes(editor, pixel) {
   ];
 }
 
+/** @param {PointEditor} editor @returns {string} what is said over the picture */
+function noteOf({ isImageConnected, isReadOnly, viewport }) {
+  if (isReadOnly) return READ_ONLY;
+  if (viewport !== null) return "";
+  return isImageConnected ? NOT_RUN : NO_IMAGE;
+}
+
 /** @param {PointEditor} editor */
-function drawStatus({ config, format, isReadOnly, layout, problem, viewport, visibleMarks }) {
+function drawStatus(editor) {
+  const { config, format, imageCount, isReadOnly, layout, viewport, visibleMarks } = editor;
   const size = viewport?.size ?? null;
-  const wrong = isReadOnly ? null : (problem ?? findProblem(visibleMarks, size, format.pointValue));
-  const text = wrong ?? (isReadOnly ? READ_ONLY : describe(visibleMarks, config.help));
+  const wrong = isReadOnly
+    ? null
+    : (editor.problem ?? findProblem(visibleMarks, size, format.pointValue));
+  const text = wrong ?? (isReadOnly ? READ_ONLY : describe(visibleMarks, config.help, imageCount));
   const { status } = layout;
   if (status.textContent !== text) status.textContent = text; // every change is read aloud
   status.classList.toggle("dpt-points-wrong", wrong !== null);

@@ -41,6 +41,9 @@ export class PointEditor {
   problem = null;
   /** Whether the marks come from elsewhere; they are not shown then. */
   isReadOnly = false;
+  isImageConnected = false;
+  /** The images in the batch; the first is shown. */
+  imageCount = 1;
 
   /**
    * @param {EditorConfig} config
@@ -125,6 +128,17 @@ export class PointEditor {
     this.selected = null;
     this.layout.keyInput.disabled = isReadOnly;
     this.layout.svg.style.pointerEvents = isReadOnly ? "none" : "";
+    this.draw();
+  }
+
+  /**
+   * @param {boolean} isConnected
+   * @param {number} count of the images in the last run
+   */
+  setImageInput(isConnected, count) {
+    if (isConnected === this.isImageConnected && count === this.imageCount) return;
+    this.isImageConnected = isConnected;
+    this.imageCount = count;
     this.draw();
   }
 

@@ -1,10 +1,10 @@
 // Puts the editor on a node, and keeps it in step with the node's text widget and its picture.
 
 import { app } from "../../../scripts/app.js";
-import { addElementWidget, callAfter } from "../lib/nodes.js";
+import { addElementWidget, callAfter, shrinkToWidgets } from "../lib/nodes.js";
 import { showRunResults } from "../lib/run_results.js";
 import { PointEditor } from "./editor.js";
-import { fileUrl, upstreamPictureUrl } from "./picture_source.js";
+import { fileUrl, hasImage, upstreamPictureUrl } from "./picture_source.js";
 
 /** @import { EditorConfig } from "./editor.js" */
 /** @import { Size } from "./marks.js" */
@@ -18,6 +18,7 @@ import { fileUrl, upstreamPictureUrl } from "./picture_source.js";
  * @typedef {object} RunResult
  * @property {Comfy.File} image
  * @property {Size} size of the image that the node got; the file may be smaller
+ * @property {number} [count] of images that the node got; the editor shows the first
  * @property {Comfy.File} [masks]
  * @property {string | null} [upstream] the address of the picture upstream when the run began
  */
@@ -42,12 +43,12 @@ export function attachEditor(node, config) {
   let lastRun = null;
   /** @type {string | null | undefined} the address of the picture upstream when a run began */
   let upstreamAtStart;
-  let shownText = findTextWidget()?.value;
+  let shownWidget = findTextWidget();
+  let shownText = shownWidget?.value;
 
   const editor = new PointEditor(config, setText, refresh);
-  addElementWidget(node, "dpt_point_editor", editor.root, {
-    getMinHeight: () => (findTextWidget() ? config.minHeight : 0),
-  });
+  const minHeight = () => (findTextWidget() ? config.minHeight : 0);
+  addElementWidget(node, "dpt_point_editor", editor.root, minHeight);
 
   /** @param {string} text */
   function setText(text) {
@@ -65,9 +66,13 @@ export function attachEditor(node, config) {
   function refresh() {
     if (!node.graph) return; // it was deleted meanwhile
     const widget = findTextWidget();
-    // Not by the widget's `hidden`, which the Vue renderer does not always notice.
-    editor.root.style.display = widget === undefined ? "none" : "";
+    showRoot(widget !== undefined);
     if (widget === undefined) return;
+    if (widget !== shownWidget) {
+      shownWidget = widget;
+      // ComfyUI keeps the text for a widget that comes back, but leaves its box blank.
+      widget.value = widget.value;
+    }
     if (widget.value !== shownText) {
       shownText = widget.value;
       editor.setText(shownText);
@@ -79,8 +84,19 @@ export function attachEditor(node, config) {
     if (upstream !== null) editor.setPicture(upstream);
     else if (lastRun !== null) editor.setPicture(fileUrl(lastRun.image), lastRun.size);
     else editor.setPicture(null);
-    const masks = lastRun?.upstream === upstream ? lastRun?.masks : undefined;
-    editor.setMasks(masks ? fileUrl(masks) : null, lastRun?.size);
+    const current = lastRun?.upstream === upstream ? lastRun : null; // or of another picture
+    editor.setImageInput(hasImage(node), current?.count ?? 1);
+    editor.setMasks(current?.masks ? fileUrl(current.masks) : null, current?.size);
+  }
+
+  /** @param {boolean} isShown */
+  function showRoot(isShown) {
+    const display = isShown ? "" : "none";
+    const { style } = editor.root;
+    if (style.display === display) return;
+    // Not by the widget's `hidden`, which the Vue renderer does not always notice.
+    style.display = display;
+    if (!isShown) shrinkToWidgets(node);
   }
 
   /** @param {RunResult} result */

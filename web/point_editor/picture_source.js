@@ -18,6 +18,11 @@ export function upstreamPictureUrl(node) {
   return typeof value === "string" && value ? fileUrl(parseImageFile(value)) : null;
 }
 
+/** Whether anything is connected to the image input. @param {Comfy.Node} node */
+export function hasImage(node) {
+  return node.inputs.some(({ name, link }) => name === "image" && link != null);
+}
+
 /** @param {Comfy.File} file @returns {string} */
 export function fileUrl(file) {
   return api.apiURL(`/view?${new URLSearchParams({ ...file })}`);

@@ -1,7 +1,7 @@
 // All pictures of the explorer as one PNG, and where that goes.
 
 import { createElement } from "../lib/dom.js";
-import { columnsFor } from "./grid_layout.js";
+import { columnsFor, fitOnMat } from "./grid_layout.js";
 
 /** @import { Position } from "./feature_map.js" */
 /** @import { Picture } from "./picture.js" */
@@ -9,7 +9,7 @@ import { columnsFor } from "./grid_layout.js";
 const GAP = 16;
 const TITLE_HEIGHT = 44;
 const CAPTION_HEIGHT = 26;
-const PICTURE_WIDTH = 320;
+const MAT_WIDTH = 320;
 const BACKGROUND = "#17171b";
 const TEXT = "#f4f4f6";
 const RING = "#ffc43d";
@@ -22,12 +22,14 @@ const RING = "#ffc43d";
  * @returns {Promise<Blob>}
  */
 export function drawContactSheet(title, pictures, aspect, point) {
-  const pictureHeight = Math.round(PICTURE_WIDTH / aspect);
-  const columns = columnsFor(pictures.length, aspect);
+  const mat = fitOnMat(aspect);
+  const matHeight = Math.round(MAT_WIDTH / mat.matAspect);
+  const [width, height] = [mat.width * MAT_WIDTH, mat.height * matHeight];
+  const columns = columnsFor(pictures.length, mat.matAspect);
   const rows = Math.ceil(pictures.length / columns);
   const canvas = createElement("canvas", {
-    width: GAP + columns * (PICTURE_WIDTH + GAP),
-    height: TITLE_HEIGHT + rows * (pictureHeight + CAPTION_HEIGHT + GAP),
+    width: GAP + columns * (MAT_WIDTH + GAP),
+    height: TITLE_HEIGHT + rows * (matHeight + CAPTION_HEIGHT + GAP),
   });
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   context.fillStyle = BACKGROUND;
@@ -37,19 +39,20 @@ export function drawContactSheet(title, pictures, aspect, point) {
   context.fillText(title, GAP, 30);
   context.font = "14px sans-serif";
   pictures.forEach((picture, i) => {
-    const left = GAP + (i % columns) * (PICTURE_WIDTH + GAP);
+    const matLeft = GAP + (i % columns) * (MAT_WIDTH + GAP);
     const captionTop =
-      TITLE_HEIGHT + Math.floor(i / columns) * (pictureHeight + CAPTION_HEIGHT + GAP);
-    const top = captionTop + CAPTION_HEIGHT;
+      TITLE_HEIGHT + Math.floor(i / columns) * (matHeight + CAPTION_HEIGHT + GAP);
+    const left = matLeft + (MAT_WIDTH - width) / 2;
+    const top = captionTop + CAPTION_HEIGHT + (matHeight - height) / 2;
     const caption = picture.caption.textContent?.trim() ?? "";
-    context.fillText(caption, left, captionTop + 17, PICTURE_WIDTH);
+    context.fillText(caption, matLeft, captionTop + 17, MAT_WIDTH);
     context.imageSmoothingEnabled = picture.map === null;
-    context.drawImage(picture.canvas, left, top, PICTURE_WIDTH, pictureHeight);
+    context.drawImage(picture.canvas, left, top, width, height);
     if (point === null) return;
     context.strokeStyle = RING;
     context.lineWidth = 2;
     context.beginPath();
-    context.arc(left + point.x * PICTURE_WIDTH, top + point.y * pictureHeight, 6, 0, 2 * Math.PI);
+    context.arc(left + point.x * width, top + point.y * height, 6, 0, 2 * Math.PI);
     context.stroke();
   });
   return new Promise((resolve, reject) => {
@@ -75,6 +78,6 @@ export async function copyOrDownload(blob) {
     const link = createElement("a", { href: URL.createObjectURL(blob), download: "stages.png" });
     link.click();
     URL.revokeObjectURL(link.href);
-    return "The clipboard is not open to this page, so the picture was downloaded.";
+    return "This page cannot use the clipboard, so the picture was downloaded.";
   }
 }

@@ -3,9 +3,11 @@
 // is deleted.
 
 import { api } from "../../../scripts/api.js";
+import { callAfter } from "../lib/nodes.js";
 import { copyOrDownload, drawContactSheet } from "./contact_sheet.js";
 import { Gallery } from "./gallery.js";
 import { listenToKeyboard } from "./keyboard_input.js";
+import { LargeView } from "./large_view.js";
 import { Panel } from "./panel.js";
 import { recall, remember } from "./session_memory.js";
 import { readStageFile } from "./stage_file.js";
@@ -13,12 +15,14 @@ import { readStageFile } from "./stage_file.js";
 const CLOSED_HEIGHT = 44;
 const OPEN_HEIGHT = 680;
 const OPEN_WIDTH = 640;
-const BEFORE_FIRST_RUN = "Run the workflow, then explore its stages here.";
-const HELP = "Press on a place to compare with it, arrows move it. Keys 1–4 pick a stage.";
+const BEFORE_FIRST_RUN = "Run the workflow to explore its stages.";
+const HELP = "Press on a picture to compare with that position; arrow keys move it. 1–4: stage.";
 const FILE_IS_GONE = "The last run's stages are gone; run the workflow again.";
 
 export class Explorer {
   isOpen = false;
+  /** @type {[number, number]} of the node with the closed explorer */
+  #closedSize = [0, 0];
   /** @type {Comfy.File | null} that the last run wrote, on the server */
   #file = null;
   /** @type {AbortController | null} of the request for the file that is shown or being loaded */
@@ -29,13 +33,22 @@ export class Explorer {
     this.node = node;
     this.panel = new Panel({
       toggle: () => this.setOpen(!this.isOpen),
-      showColors: () => this.gallery.setPoint(null),
+      showColours: () => this.gallery.setPoint(null),
       copy: () => this.#copy(),
+      toggleLargeView: () => this.largeView.toggle(),
       showBlock: () => this.gallery.showBlock(),
     });
     this.gallery = new Gallery(this.panel);
+    this.largeView = new LargeView(this.panel.root);
     listenToKeyboard(this.gallery);
     this.panel.say(BEFORE_FIRST_RUN);
+    /** @param {{size: [number, number]}} saved */
+    const saveClosedSize = (saved) => {
+      if (!this.isOpen) return;
+      saved.size = [...this.#closedSize];
+      remember(node, { openSize: [...node.size] });
+    };
+    callAfter(node, "onSerialize", saveClosedSize);
   }
 
   get minHeight() {
@@ -52,21 +65,22 @@ export class Explorer {
     remember(this.node, { file });
   }
 
-  /** @param {boolean} isOpen */
-  setOpen(isOpen) {
+  /** @param {boolean} isOpen @param {[number, number]} [openSize] of the node */
+  setOpen(isOpen, openSize = [OPEN_WIDTH, 0]) {
     if (isOpen === this.isOpen) return;
     this.isOpen = isOpen;
     this.panel.setOpen(isOpen);
     const { node } = this;
-    const [width, height] = node.size;
-    const [, minHeight] = node.computeSize();
     if (isOpen) {
-      node.setSize([Math.max(width, OPEN_WIDTH), Math.max(height, minHeight)]);
+      const [width, height] = node.size;
+      this.#closedSize = [width, height];
+      const minHeight = Math.max(node.computeSize()[1], height);
+      node.setSize([Math.max(width, openSize[0]), Math.max(minHeight, openSize[1])]);
       if (this.#file) this.#load(this.#file);
     } else {
       this.clear();
       this.panel.say("");
-      node.setSize([width, minHeight]);
+      node.setSize([...this.#closedSize]);
     }
     node.graph?.setDirtyCanvas(true, true);
     remember(node, { isOpen });
@@ -74,10 +88,10 @@ export class Explorer {
 
   /** Take up what was there before the page was reloaded. */
   restore() {
-    const { file, isOpen } = recall(this.node);
+    const { file, isOpen, openSize } = recall(this.node);
     if (!file) return;
     if (!this.#file) this.setFile(file);
-    this.setOpen(isOpen === true);
+    this.setOpen(isOpen === true, openSize);
   }
 
   /** Let go of everything that a run brought. */
@@ -85,6 +99,7 @@ export class Explorer {
     this.#request?.abort();
     this.#request = null;
     this.gallery.clear();
+    this.largeView.close();
   }
 
   /** @param {Comfy.File} file */

@@ -18,9 +18,8 @@ app.registerExtension({
     if (node.comfyClass !== NODE) return;
     const explorer = new Explorer(node);
     explorers.set(node, explorer);
-    addElementWidget(node, "dpt_stages", explorer.panel.root, {
+    addElementWidget(node, "dpt_stages", explorer.panel.root, () => explorer.minHeight, {
       selectOn: ["click"], // by default the focus selects too, and the pointer alone brings that
-      getMinHeight: () => explorer.minHeight,
     });
     /** @param {Comfy.File} file */
     const show = (file) => explorer.setFile(file);

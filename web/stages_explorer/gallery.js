@@ -3,7 +3,7 @@
 
 import { paintRgb, paintValues } from "./colours.js";
 import { cellAt, neighbour, similarity } from "./feature_map.js";
-import { columnsFor } from "./grid_layout.js";
+import { columnsFor, fitOnMat } from "./grid_layout.js";
 import { Picture } from "./picture.js";
 import { listenToPointer } from "./pointer_input.js";
 import { halfToFloat } from "./stage_file.js";
@@ -12,9 +12,8 @@ import { halfToFloat } from "./stage_file.js";
 /** @import { Panel } from "./panel.js" */
 /** @import { FeatureMap, StageFile } from "./stage_file.js" */
 
-const LARGE_HEIGHT = 330;
-const STRIP_ASPECT = 2.6;
-const [MIN_ASPECT, MAX_ASPECT] = [1 / 3, 3]; // of a picture, so that it fits into the strip
+const STRIP_ASPECT = 2.6; // above the enlarged picture
+const SIDE_STRIP_ASPECT = 0.7; // beside it, in the large view
 
 export class Gallery {
   /** @type {StageFile | null} */
@@ -50,7 +49,7 @@ export class Gallery {
     const chosenIndex = this.chosen ? this.pictures.indexOf(this.chosen) : -1;
     this.clear();
     this.file = file;
-    this.aspect = Math.min(Math.max(photo.width / photo.height, MIN_ASPECT), MAX_ASPECT);
+    this.aspect = photo.width / photo.height;
     this.#blocks = file.maps.filter(({ kind }) => kind === "block");
     const stages = file.maps.filter(({ kind }) => kind !== "block");
     this.#blockPicture = this.#blocks.length ? mapPicture(this.#blocks[0]) : null;
@@ -83,11 +82,15 @@ export class Gallery {
 
   #layOut() {
     const { aspect, pictures } = this;
-    const { large, slider, strip } = this.panel;
-    for (const { frame } of [...pictures, large]) frame.style.aspectRatio = `${aspect}`;
-    large.frame.style.maxWidth = `${Math.round(LARGE_HEIGHT * aspect)}px`;
-    const columns = columnsFor(pictures.length, aspect, STRIP_ASPECT);
-    strip.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`;
+    const { root, slider, strip } = this.panel;
+    const { matAspect, width } = fitOnMat(aspect);
+    /** @param {string} name @param {string | number} value */
+    const set = (name, value) => root.style.setProperty(name, `${value}`);
+    set("--aspect", aspect);
+    set("--mat-aspect", matAspect);
+    set("--picture-width", `${100 * width}%`);
+    set("--columns", columnsFor(pictures.length, matAspect, STRIP_ASPECT));
+    set("--side-columns", columnsFor(pictures.length, matAspect, SIDE_STRIP_ASPECT));
     strip.replaceChildren(...pictures.map(({ element }) => element));
     slider.max = `${this.#blocks.length}`;
     slider.value = `${Math.min(Number(slider.value), this.#blocks.length)}`;
@@ -99,7 +102,7 @@ export class Gallery {
   setPoint(point) {
     this.point = point;
     this.panel.root.classList.toggle("similar", point !== null);
-    this.panel.colors.setAttribute("aria-pressed", `${point === null}`);
+    this.panel.colours.setAttribute("aria-pressed", `${point === null}`);
     // At most once a frame, however fast the mouse is.
     cancelAnimationFrame(this.#animationFrame);
     this.#animationFrame = requestAnimationFrame(() => {

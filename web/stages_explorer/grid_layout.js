@@ -1,3 +1,19 @@
+const MOST_EXTREME_ASPECT = 3;
+
+/**
+ * A picture lies on a mat of its own aspect, or of 3:1 or 1:3 where it is longer than that: a strip
+ * of longer ones could not be looked at.
+ *
+ * @param {number} aspect of the picture, width to height
+ * @returns {{matAspect: number, width: number, height: number}} the picture's size as a part of the
+ *   mat's, from 0 to 1
+ */
+export function fitOnMat(aspect) {
+  const matAspect = Math.min(Math.max(aspect, 1 / MOST_EXTREME_ASPECT), MOST_EXTREME_ASPECT);
+  const width = Math.min(1, aspect / matAspect);
+  return { matAspect, width, height: Math.min(1, matAspect / aspect) };
+}
+
 /**
  * Choose the columns of a grid of pictures of one size, so that few places stay empty and the
  * grid's shape is near to the wanted one.

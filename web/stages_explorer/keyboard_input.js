@@ -19,8 +19,16 @@ export function listenToKeyboard(gallery) {
 /** @param {Gallery} gallery @param {KeyboardEvent} event */
 function handleKey(gallery, event) {
   const { key } = event;
-  if (!gallery.file || event.ctrlKey || event.metaKey || event.altKey) return;
+  const { root } = gallery.panel;
+  const isOpen = root.classList.contains("open");
+  if (!isOpen || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (key === "Delete" || key === "Backspace") {
+    event.stopPropagation(); // they would delete the node
+    return;
+  }
+  if (!gallery.file) return;
   if (/^[1-4]$/.test(key)) gallery.chooseStage(Number(key));
+  else if (key === "Escape" && root.closest("dialog")) return; // which it closes
   else if (key === "Escape") gallery.setPoint(null);
   else if (!(key in ARROW_KEYS)) return;
   else if (event.target !== gallery.panel.slider) {

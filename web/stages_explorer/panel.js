@@ -7,8 +7,9 @@ import { STYLE } from "./style.js";
 /**
  * @typedef {object} PanelActions what the buttons and the slider do
  * @property {() => void} toggle
- * @property {() => void} showColors
+ * @property {() => void} showColours
  * @property {() => void} copy
+ * @property {() => void} toggleLargeView
  * @property {() => void} showBlock
  */
 
@@ -17,15 +18,17 @@ export class Panel {
   constructor(actions) {
     this.toggle = createButton("Explore", "Open or close the explorer", actions.toggle);
     this.toggle.disabled = true;
-    const colorsTitle = "Back to the main components as colors (Esc)";
-    this.colors = createButton("Colors", colorsTitle, actions.showColors);
-    const followTitle = "Compare with the place under the mouse without pressing";
+    const coloursTitle = "Show the feature maps as colours again (Esc)";
+    this.colours = createButton("Colours", coloursTitle, actions.showColours);
+    const followTitle = "Compare with the position under the mouse without pressing";
     this.follow = createButton("Follow", followTitle, () => {
       this.follow.setAttribute("aria-pressed", `${!this.isFollowing}`);
     });
     this.follow.setAttribute("aria-pressed", "false");
     const copyTitle = "Copy this view to the clipboard as a PNG";
     this.copy = createButton("Copy", copyTitle, actions.copy);
+    const largeTitle = "Use the whole window; Esc brings you back";
+    this.largeView = createButton("Full window", largeTitle, actions.toggleLargeView);
     this.status = createElement("span", { className: "status" });
     this.status.setAttribute("role", "status");
 
@@ -45,7 +48,7 @@ export class Panel {
       createElement(
         "div",
         { className: "bar" },
-        ...[this.toggle, this.colors, this.follow, this.copy, this.status],
+        ...[this.toggle, this.colours, this.follow, this.copy, this.largeView, this.status],
       ),
       createElement(
         "div",
@@ -56,7 +59,7 @@ export class Panel {
       ),
     );
     this.root.setAttribute("role", "group");
-    this.root.setAttribute("aria-label", "Explorer of the stages");
+    this.root.setAttribute("aria-label", "Stages explorer");
     // Or the graph would start a drag or open a menu of its own.
     stopEvents(this.root, ["pointerdown", "contextmenu", "dblclick"]);
     this.setOpen(false);
@@ -73,7 +76,8 @@ export class Panel {
     this.root.tabIndex = isOpen ? 0 : -1;
     this.toggle.textContent = isOpen ? "Close" : "Explore";
     this.toggle.setAttribute("aria-expanded", `${isOpen}`);
-    for (const button of [this.colors, this.follow, this.copy]) button.hidden = !isOpen;
+    const buttons = [this.colours, this.follow, this.copy, this.largeView];
+    for (const button of buttons) button.hidden = !isOpen;
   }
 
   /** @param {string} text */

@@ -15,7 +15,8 @@ export class Picture {
     this.ring = createElement("div", { className: "ring" });
     this.frame = createElement("div", { className: "frame" }, this.canvas, this.ring);
     this.caption = createElement("figcaption");
-    this.element = createElement("figure", {}, this.caption, this.frame);
+    const mat = createElement("div", { className: "mat" }, this.frame);
+    this.element = createElement("figure", {}, this.caption, mat);
   }
 
   /** @param {string} label @param {string} note */

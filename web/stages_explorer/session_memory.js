@@ -7,6 +7,7 @@ import { app } from "../../../scripts/app.js";
  * @typedef {object} Memory
  * @property {Comfy.File} [file] that the last run wrote
  * @property {boolean} [isOpen]
+ * @property {[number, number]} [openSize] of the node with the open explorer
  */
 
 /** @param {Comfy.Node} node @returns {Memory} */

@@ -25,7 +25,7 @@
 const MAGIC = "DPTS";
 const VERSION = 1;
 const PREFIX_LENGTH = 8; // the magic and the length of the header
-const CUT_OFF = "The stages were cut off on their way; run the workflow again.";
+const CUT_OFF = "The download of the stages was cut off; run the workflow again.";
 
 /**
  * The arrays are views of the buffer, not copies.
@@ -38,13 +38,13 @@ export function readStageFile(buffer) {
   const bytes = new Uint8Array(buffer);
   const magic = String.fromCharCode(...bytes.subarray(0, MAGIC.length));
   if (bytes.length < PREFIX_LENGTH || magic !== MAGIC) {
-    throw new Error("The server sent something else than stages; run the workflow again.");
+    throw new Error("The server did not send any stages; run the workflow again.");
   }
   const start = PREFIX_LENGTH + new DataView(buffer).getUint32(MAGIC.length, true);
   if (start > bytes.length) throw new Error(CUT_OFF);
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(PREFIX_LENGTH, start)));
   if (header.version !== VERSION) {
-    throw new Error("The stages were made by another version of this pack; reload the page.");
+    throw new Error("The stages come from another version of this pack; reload the page.");
   }
 
   /** @param {number} offset @param {number} size in bytes */

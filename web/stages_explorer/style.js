@@ -11,9 +11,12 @@ export const STYLE = `
 .dpt-stages .status { opacity: 0.75; flex: 1 1 160px; }
 .dpt-stages .body { display: none; margin-top: 6px; }
 .dpt-stages.open .body { display: block; }
-.dpt-stages .strip { display: grid; gap: 6px; }
+.dpt-stages .strip { display: grid; gap: 6px; align-content: start;
+  grid-template-columns: repeat(var(--columns, 1), minmax(0, 1fr)); }
 .dpt-stages figure { margin: 0; min-width: 0; }
-.dpt-stages .frame { position: relative; overflow: hidden; border-radius: 5px; cursor: crosshair;
+.dpt-stages .mat { aspect-ratio: var(--mat-aspect); display: grid; place-items: center; }
+.dpt-stages .frame { aspect-ratio: var(--aspect); width: var(--picture-width);
+  position: relative; overflow: hidden; border-radius: 5px; cursor: crosshair;
   touch-action: none; outline: 1px solid transparent; }
 .dpt-stages .chosen .frame { outline: 2px solid #ffc43d; }
 .dpt-stages canvas { display: block; width: 100%; height: 100%; image-rendering: pixelated; }
@@ -25,7 +28,17 @@ export const STYLE = `
   pointer-events: none; }
 .dpt-stages.similar .ring { display: block; }
 .dpt-stages .large { margin-top: 8px; }
-.dpt-stages .large .frame { margin: 0 auto; }
+.dpt-stages .large .mat { --height: 330px; margin: 0 auto;
+  max-width: calc(var(--height) * var(--mat-aspect)); }
 .dpt-stages .slider { display: flex; gap: 8px; align-items: center; margin-top: 6px; }
 .dpt-stages .slider input { flex: 1; }
+.dpt-stages-dialog { box-sizing: border-box; width: 100vw; height: 100vh; max-width: none;
+  max-height: none; margin: 0; padding: 6px; border: 0; background: var(--comfy-menu-bg); }
+.dpt-stages-dialog .dpt-stages .body { display: grid; gap: 6px 16px;
+  grid-template: auto 1fr / minmax(0, 2fr) minmax(0, 3fr); }
+.dpt-stages-dialog .strip { grid-template-columns: repeat(var(--side-columns, 1), minmax(0, 1fr)); }
+.dpt-stages-dialog .slider { align-self: start; }
+.dpt-stages-dialog .large { grid-area: 1 / 2 / 3 / 3; margin: 0; }
+.dpt-stages-dialog .large .mat { --height: calc(100vh - 90px); }
+.dpt-stages-dialog .bar button[aria-expanded] { display: none; }
 `;
