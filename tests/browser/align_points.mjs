@@ -7,6 +7,7 @@ import { join } from "node:path";
 import {
   inBothRenderings,
   loadWorkflow,
+  nodeBox,
   openEditor,
   reload,
   runWorkflow,
@@ -151,7 +152,8 @@ await inBothRenderings(async (browser, isVue) => {
   assert.equal(await page.evaluate(() => window.app.graph.nodes.length), 6);
   await shot("2-points");
 
-  // With another choice there is no editor; back again, the text can be changed too.
+  // With another choice there is no editor, and no room is left for one; back again, the text is
+  // there and can be changed too.
   /** @param {string} value */
   const choose = (value) =>
     page.evaluate((to) => {
@@ -160,13 +162,26 @@ await inBothRenderings(async (browser, isVue) => {
       widget.callback?.(to);
     }, value);
   const before = await text();
-  await choose("masked surface");
-  await page.waitForTimeout(500);
-  assert.equal(await root.isVisible(), false);
-  await shot("3-masked");
-  await choose("points");
-  await page.waitForTimeout(500);
-  assert.equal(await root.isVisible(), true);
+  const shownText = () =>
+    page.evaluate(() => {
+      const inVue = document.querySelector("[data-node-id='4'] textarea");
+      const textArea = inVue ?? window.findWidget("DPTAlignDepth", "to.points").element;
+      return /** @type {HTMLTextAreaElement} */ (textArea).value;
+    });
+  assert.equal(await shownText(), before);
+  for (const other of ["masked surface", "other depth"]) {
+    await choose(other);
+    await page.waitForTimeout(500);
+    assert.equal(await root.isVisible(), false);
+    const { height } = await nodeBox(page, 4);
+    assert.ok(height < 300, `${other}: the node is ${height} pixels high`);
+    await shot(`3-${other.split(" ")[0]}`);
+    await choose("points");
+    await page.waitForTimeout(500);
+    assert.equal(await root.isVisible(), true);
+    assert.equal(await text(), before);
+    assert.equal(await shownText(), before);
+  }
   await page.evaluate((value) => {
     window.findWidget("DPTAlignDepth", "to.points").value = value;
   }, before);
@@ -178,6 +193,18 @@ await inBothRenderings(async (browser, isVue) => {
   await page.keyboard.press("Shift+ArrowRight");
   const moved = await text();
   assert.equal(moved.split(", ")[0], String(Number(before.split(", ")[0]) + 10));
+
+  // Without an image, the editor says what is missing.
+  const linkImage = (isLinked = true) =>
+    page.evaluate((toLink) => {
+      const node = window.findNode("DPTAlignDepth");
+      if (toLink) window.findNode("LoadImage").connect(0, node, node.findInputSlot("image"));
+      else node.disconnectInput(node.findInputSlot("image"));
+    }, isLinked);
+  await linkImage(false);
+  await root.getByText("Connect an image to the image input").waitFor();
+  await linkImage();
+  await root.locator("svg circle").first().waitFor();
 
   // Run: the random weights may take near for far, which the node reports.
   const result = await runWorkflow(page).then(

@@ -40,6 +40,8 @@ declare namespace Comfy {
     /** null once the node has been deleted */
     graph: Graph | null;
     pos: [number, number];
+    /** x, y, width and height on the graph, with the title */
+    boundingRect: Iterable<number>;
     size: [number, number];
     inputs: { name: string; link: number | null }[];
     widgets: Widget[];
@@ -51,6 +53,7 @@ declare namespace Comfy {
       options: DOMWidgetOptions,
     ): Widget;
     computeSize(): [number, number];
+    disconnectInput(slot: number): void;
     connect(slot: number, target: Node, targetSlot: number): void;
     findInputSlot(name: string): number;
     getInputNode(slot: number): Node | null;
@@ -88,6 +91,7 @@ declare namespace Comfy {
   }
 
   interface Canvas {
+    canvas: HTMLCanvasElement;
     ds: { scale: number; offset: [number, number] };
     selectedItems: Set<{ id: number }>;
     emitBeforeChange?(): void;

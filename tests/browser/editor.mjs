@@ -150,6 +150,35 @@ export async function loadWorkflow(page, workflow, selector) {
   return element;
 }
 
+/** @typedef {{x: number, y: number, width: number, height: number}} Box */
+
+/**
+ * Where a node is on the graph, its title included.
+ *
+ * @param {Page} page
+ * @param {number} id
+ * @returns {Promise<Box>}
+ */
+export function nodeBox(page, id) {
+  return page.evaluate((nodeId) => {
+    const { canvas, graph } = window.app;
+    const element = document.querySelector(`[data-node-id="${nodeId}"]`);
+    if (element === null) {
+      const [x, y, width, height] = graph.getNodeById(nodeId).boundingRect;
+      return { x, y, width, height };
+    }
+    const { scale, offset } = canvas.ds;
+    const origin = canvas.canvas.getBoundingClientRect();
+    const box = element.getBoundingClientRect();
+    return {
+      x: (box.x - origin.x) / scale - offset[0],
+      y: (box.y - origin.y) / scale - offset[1],
+      width: box.width / scale,
+      height: box.height / scale,
+    };
+  }, id);
+}
+
 /**
  * Make ComfyUI create all nodes anew, by a change and its undoing.
  *

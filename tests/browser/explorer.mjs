@@ -1,5 +1,5 @@
 // Checks the explorer of Visualize Stages.
-// node explorer.mjs ADDRESS CHECKPOINT PICTURE SCREENSHOTS
+// node explorer.mjs ADDRESS CHECKPOINT PICTURE PANORAMA SCREENSHOTS
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -11,13 +11,14 @@ import {
   loadWorkflow,
   openEditor,
   reload,
+  runWorkflow,
   toOtherTabAndBack,
 } from "./editor.mjs";
 import { input, output } from "./workflow.mjs";
 
 /** @import { Browser, Locator, Page } from "playwright-core" */
 
-const [address, checkpoint, picture, screenshots] = process.argv.slice(2);
+const [address, checkpoint, picture, panorama, screenshots] = process.argv.slice(2);
 
 const WORKFLOW = {
   id: "6f0c0f0e-93b5-4d3a-a5f1-2f6f0a9b0001",
@@ -280,6 +281,21 @@ async function check(browser, isVue) {
   assert.deepEqual(await nodeSize(), closedSize);
   await toggle.click();
   await page.waitForFunction(() => document.querySelectorAll(".dpt-stages .strip figure").length);
+
+  // A panorama is not stretched.
+  await page.evaluate((name) => {
+    window.findWidget("LoadImage", "image").value = name;
+  }, panorama);
+  await runWorkflow(page);
+  await page.waitForFunction(() => {
+    const canvas = document.querySelector(".dpt-stages .strip canvas");
+    return canvas instanceof HTMLCanvasElement && canvas.width > 5 * canvas.height;
+  });
+  for (const frame of [figures.first(), root.locator(".large .frame")]) {
+    const { width, height } = await boundingBox(frame);
+    assert.ok(Math.abs(width / height - 8) < 0.2, `${width} × ${height}`);
+  }
+  await shot("6-panorama");
 
   // Delete.
   assert.equal(await countStageFiles(page), 1);

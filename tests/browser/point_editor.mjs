@@ -246,6 +246,14 @@ async function check(browser, isVue) {
     assert.deepEqual(await state(), first, renew.name);
   }
 
+  // Of a batch, the first image is shown.
+  await page.evaluate(() => {
+    const node = window.findNode("DPTSegment");
+    const [result] = window.app.nodeOutputs[3].dpt_segment;
+    node.onExecuted?.({ dpt_segment: [{ ...result, count: 3 }] });
+  });
+  assert.match(await status(), /^image 1 of 3 — 2 points/);
+
   // Another picture is chosen while the run is on its way: its masks are not drawn over that.
   const chosen = await fetch(`${address}/view?filename=${pictureName}&type=input`);
   const form = new FormData();

@@ -148,12 +148,12 @@ test("pictures are laid out without holes where that is possible", () => {
   for (let count = 1; count < 12; count++) assert.ok(columnsFor(count, 1.5) <= count);
 });
 
-test("a picture keeps its aspect on a mat that is never longer than 3:1", () => {
+test("a picture keeps its aspect on a mat that is never longer than 1:3 or 6:1", () => {
   assert.deepEqual(fitOnMat(1.5), { matAspect: 1.5, width: 1, height: 1 });
-  assert.deepEqual(fitOnMat(6), { matAspect: 3, width: 1, height: 0.5 });
+  assert.deepEqual(fitOnMat(12), { matAspect: 6, width: 1, height: 0.5 });
   const tall = fitOnMat(1 / 6);
   assert.equal(tall.height, 1);
-  for (const aspect of [1 / 6, 1 / 3, 1, 3, 12]) {
+  for (const aspect of [1 / 6, 1 / 3, 1, 3, 6, 12]) {
     const { matAspect, width, height } = fitOnMat(aspect);
     assert.ok(Math.abs((width * matAspect) / height - aspect) < 1e-9, `${aspect}`);
   }

@@ -55,4 +55,4 @@ def test_click_type_move_run_and_reload(browse, checkpoint, picture, tmp_path):
     """In classic and in Vue rendering; needs Node, Chromium and playwright-core."""
     shown = browse("align_points.mjs", CHECKPOINT, picture, tmp_path)
     assert [one["name"] for one in shown] == ["classic", "vue"]
-    assert len(list(tmp_path.glob("*.png"))) == 8
+    assert len(list(tmp_path.glob("*.png"))) == 10

@@ -16,6 +16,8 @@ def test_queue_hover_press_reload_and_delete(
     noise = np.random.default_rng(0).integers(0, 255, (5, 7, 3), np.uint8)
     photo = Image.fromarray(noise).resize((210, 150), Image.Resampling.BICUBIC)
     photo.save(server.base / "input/blobs.png")
-    shown = browse("explorer.mjs", "depth_anything_v2_explorer.safetensors", "blobs.png", tmp_path)
+    photo.resize((640, 80)).save(server.base / "input/panorama.png")
+    checkpoint = "depth_anything_v2_explorer.safetensors"
+    shown = browse("explorer.mjs", checkpoint, "blobs.png", "panorama.png", tmp_path)
     assert [one["name"] for one in shown] == ["classic", "vue"]
-    assert len(list(tmp_path.glob("*.png"))) == 10
+    assert len(list(tmp_path.glob("*.png"))) == 12

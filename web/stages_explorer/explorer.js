@@ -39,7 +39,7 @@ export class Explorer {
       showBlock: () => this.gallery.showBlock(),
     });
     this.gallery = new Gallery(this.panel);
-    this.largeView = new LargeView(this.panel.root);
+    this.largeView = new LargeView(this.panel.root, (isLarge) => this.panel.setLarge(isLarge));
     listenToKeyboard(this.gallery);
     this.panel.say(BEFORE_FIRST_RUN);
     /** @param {{size: [number, number]}} saved */

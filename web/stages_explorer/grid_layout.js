@@ -1,15 +1,16 @@
-const MOST_EXTREME_ASPECT = 3;
+// Width to height. Longer pictures would leave no room for the others.
+const TALLEST_MAT = 1 / 3;
+const WIDEST_MAT = 6;
 
 /**
- * A picture lies on a mat of its own aspect, or of 3:1 or 1:3 where it is longer than that: a strip
- * of longer ones could not be looked at.
+ * A picture lies on a mat of its own aspect, or of 1:3 or 6:1 where it is longer than that.
  *
  * @param {number} aspect of the picture, width to height
  * @returns {{matAspect: number, width: number, height: number}} the picture's size as a part of the
  *   mat's, from 0 to 1
  */
 export function fitOnMat(aspect) {
-  const matAspect = Math.min(Math.max(aspect, 1 / MOST_EXTREME_ASPECT), MOST_EXTREME_ASPECT);
+  const matAspect = Math.min(Math.max(aspect, TALLEST_MAT), WIDEST_MAT);
   const width = Math.min(1, aspect / matAspect);
   return { matAspect, width, height: Math.min(1, matAspect / aspect) };
 }

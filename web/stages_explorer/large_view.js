@@ -5,9 +5,13 @@ export class LargeView {
   /** @type {HTMLDialogElement | null} while it is open */
   #dialog = null;
 
-  /** @param {HTMLElement} element */
-  constructor(element) {
+  /**
+   * @param {HTMLElement} element
+   * @param {(isOpen: boolean) => void} onChange
+   */
+  constructor(element, onChange) {
     this.element = element;
+    this.onChange = onChange;
   }
 
   toggle() {
@@ -31,9 +35,11 @@ export class LargeView {
       if (dialog.contains(element)) place.replaceWith(element);
       place.remove();
       dialog.remove();
+      this.onChange(false);
     });
     document.body.append(dialog);
     dialog.showModal();
-    element.focus({ preventScroll: true });
+    element.focus({ preventScroll: true, focusVisible: false });
+    this.onChange(true);
   }
 }

@@ -27,8 +27,7 @@ export class Panel {
     this.follow.setAttribute("aria-pressed", "false");
     const copyTitle = "Copy this view to the clipboard as a PNG";
     this.copy = createButton("Copy", copyTitle, actions.copy);
-    const largeTitle = "Use the whole window; Esc brings you back";
-    this.largeView = createButton("Full window", largeTitle, actions.toggleLargeView);
+    this.largeView = createButton("", "", actions.toggleLargeView);
     this.status = createElement("span", { className: "status" });
     this.status.setAttribute("role", "status");
 
@@ -63,6 +62,7 @@ export class Panel {
     // Or the graph would start a drag or open a menu of its own.
     stopEvents(this.root, ["pointerdown", "contextmenu", "dblclick"]);
     this.setOpen(false);
+    this.setLarge(false);
   }
 
   /** Whether moving the mouse is enough to compare. */
@@ -78,6 +78,12 @@ export class Panel {
     this.toggle.setAttribute("aria-expanded", `${isOpen}`);
     const buttons = [this.colours, this.follow, this.copy, this.largeView];
     for (const button of buttons) button.hidden = !isOpen;
+  }
+
+  /** @param {boolean} isLarge whether the explorer fills the window */
+  setLarge(isLarge) {
+    this.largeView.textContent = isLarge ? "Back to the node" : "Full window";
+    this.largeView.title = isLarge ? "Back to the node (Esc)" : "Explore in the whole window";
   }
 
   /** @param {string} text */

@@ -38,7 +38,8 @@ export const STYLE = `
   grid-template: auto 1fr / minmax(0, 2fr) minmax(0, 3fr); }
 .dpt-stages-dialog .strip { grid-template-columns: repeat(var(--side-columns, 1), minmax(0, 1fr)); }
 .dpt-stages-dialog .slider { align-self: start; }
-.dpt-stages-dialog .large { grid-area: 1 / 2 / 3 / 3; margin: 0; }
+.dpt-stages-dialog .large { grid-area: 1 / 2 / 3 / 3; margin: 0; position: sticky; top: 0;
+  align-self: start; }
 .dpt-stages-dialog .large .mat { --height: calc(100vh - 90px); }
 .dpt-stages-dialog .bar button[aria-expanded] { display: none; }
 `;
