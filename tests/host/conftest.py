@@ -333,7 +333,7 @@ def browse(server: Server, browser: str) -> Callable[..., list[Any]]:
     def run(script: str, *arguments: str | Path) -> list[Any]:
         command = ["node", SCRIPTS / script, server.address, *arguments]
         done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=300, check=False
+            command, env=environment, capture_output=True, text=True, timeout=600, check=False
         )
         assert done.returncode == 0, done.stderr + server.tail()
         return [json.loads(line) for line in done.stdout.splitlines()]

@@ -156,8 +156,8 @@ def test_the_hint_of_a_controlnet(server, checkpoint, example, name, size):
     assert hint.max() == 255
 
 
-def test_a_steady_video(server, checkpoint, example):
-    # The server makes the video that the workflow then reads.
+def make_video(server: Any) -> None:
+    """Let the server make the video that the workflow of a video reads."""
     entry = server.run(
         {
             "1": {"class_type": "LoadImage", "inputs": {"image": "clip.webp"}},
@@ -175,6 +175,10 @@ def test_a_steady_video(server, checkpoint, example):
     )
     saved = entry["outputs"]["3"]["images"][0]
     shutil.copy(server.base / "output" / saved["filename"], server.base / "input/video.mp4")
+
+
+def test_a_steady_video(server, checkpoint, example):
+    make_video(server)
     entry, numbers = run(server, "steady_depth_video", LoadVideo={"file": "video.mp4"})
     saved = entry["outputs"][numbers["SaveVideo"]]["images"][0]
     path = server.base / "output" / saved["subfolder"] / saved["filename"]
@@ -234,3 +238,21 @@ def test_every_workflow_is_offered_as_a_template(server):
     names = next(iter(names for pack, names in offered.items() if "dpt" in pack.lower()))
     assert {path.stem for path in FOLDER.glob("*.json")} == set(names)
     assert {path.stem for path in FOLDER.glob("*.jpg")} == set(names)
+
+
+def test_every_node_has_room(server, checkpoint, sam, example, browse, tmp_path):
+    """Needs Node, Chromium and playwright-core."""
+    make_video(server)
+    names = sorted(path.stem for path in FOLDER.glob("*.json"))
+    seen = browse("room.mjs", tmp_path, *names)
+    assert len(seen) == 2 * (2 * len(names) + 2)  # renderings; the new nodes and the explorer
+    assert [one for one in seen if one["overlaps"] or one["cut"]] == []
+
+
+def test_notes_have_no_inline_code():
+    """It cannot be read on a note in Vue rendering."""
+    for path in FOLDER.glob("*.json"):
+        workflow = json.loads(path.read_text(encoding="utf-8"))
+        for node in workflow["nodes"]:
+            if node["type"] == "MarkdownNote":
+                assert "`" not in node["widgets_values"][0], path.name

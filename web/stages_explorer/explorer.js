@@ -71,6 +71,7 @@ export class Explorer {
     this.isOpen = isOpen;
     this.panel.setOpen(isOpen);
     const { node } = this;
+    this.panel.root.style.minHeight = `${this.minHeight}px`; // for the Vue renderer
     if (isOpen) {
       const [width, height] = node.size;
       this.#closedSize = [width, height];

@@ -1,5 +1,5 @@
 export const STYLE = `
-.dpt-stages { box-sizing: border-box; width: 100%; height: 100%; padding: 6px; outline: none;
+.dpt-stages { display: flex; flex-direction: column; box-sizing: border-box; width: 100%; height: 100%; padding: 6px; outline: none;
   border-radius: 8px; background: var(--comfy-input-bg); color: var(--input-text);
   font: 12px/1.35 sans-serif; overflow: auto; user-select: none; }
 .dpt-stages:focus-visible { outline: 1px solid currentColor; outline-offset: -1px; }
@@ -10,7 +10,7 @@ export const STYLE = `
 .dpt-stages button[aria-pressed="true"] { background: #ffc43d; border-color: #a87400; color: #222; }
 .dpt-stages .status { opacity: 0.75; flex: 1 1 160px; }
 .dpt-stages .body { display: none; margin-top: 6px; }
-.dpt-stages.open .body { display: block; }
+.dpt-stages.open .body { display: flex; flex-direction: column; flex: 1; min-height: 0; }
 .dpt-stages .strip { display: grid; gap: 6px; align-content: start;
   grid-template-columns: repeat(var(--columns, 1), minmax(0, 1fr)); }
 .dpt-stages figure { margin: 0; min-width: 0; }
@@ -27,19 +27,18 @@ export const STYLE = `
   border: 2px solid #ffc43d; border-radius: 50%; box-shadow: 0 0 0 1px #000; display: none;
   pointer-events: none; }
 .dpt-stages.similar .ring { display: block; }
-.dpt-stages .large { margin-top: 8px; }
-.dpt-stages .large .mat { --height: 330px; margin: 0 auto;
-  max-width: calc(var(--height) * var(--mat-aspect)); }
+.dpt-stages .large { margin-top: 8px; flex: 1; min-height: 120px; container-type: size; }
+.dpt-stages .large figcaption { height: 20px; }
+.dpt-stages .large .mat { margin: 0 auto;
+  max-width: calc((100cqh - 20px) * var(--mat-aspect)); }
 .dpt-stages .slider { display: flex; gap: 8px; align-items: center; margin-top: 6px; }
 .dpt-stages .slider input { flex: 1; }
 .dpt-stages-dialog { box-sizing: border-box; width: 100vw; height: 100vh; max-width: none;
   max-height: none; margin: 0; padding: 6px; border: 0; background: var(--comfy-menu-bg); }
 .dpt-stages-dialog .dpt-stages .body { display: grid; gap: 6px 16px;
-  grid-template: auto 1fr / minmax(0, 2fr) minmax(0, 3fr); }
-.dpt-stages-dialog .strip { grid-template-columns: repeat(var(--side-columns, 1), minmax(0, 1fr)); }
-.dpt-stages-dialog .slider { align-self: start; }
-.dpt-stages-dialog .large { grid-area: 1 / 2 / 3 / 3; margin: 0; position: sticky; top: 0;
-  align-self: start; }
-.dpt-stages-dialog .large .mat { --height: calc(100vh - 90px); }
+  grid-template: minmax(0, 1fr) auto / minmax(0, 2fr) minmax(0, 3fr); }
+.dpt-stages-dialog .strip { overflow: auto;
+  grid-template-columns: repeat(var(--side-columns, 1), minmax(0, 1fr)); }
+.dpt-stages-dialog .large { grid-area: 1 / 2 / 3 / 3; margin: 0; }
 .dpt-stages-dialog .bar button[aria-expanded] { display: none; }
 `;
