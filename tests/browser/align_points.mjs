@@ -111,7 +111,7 @@ await inBothRenderings(async (browser, isVue) => {
 
   // A click, and what is typed then, is a point of known distance.
   await click(60, 50);
-  assert.match(await status(), /1 point without a number/);
+  assert.match(await status(), /1 point without a distance/);
   await page.keyboard.type("2.5");
   await page.keyboard.press("Enter");
   await click(500, 300);

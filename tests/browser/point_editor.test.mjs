@@ -62,7 +62,7 @@ const BAD_PROMPTS = [
   ["{", /not valid JSON/],
   ["[1]", /not of the form/],
   ['{"points": 3}', /"points" is not a list/],
-  ['{"points": [{"x": 1}]}', /Entry 0 of "points" lacks a number among x, y/],
+  ['{"points": [{"x": 1}]}', /Entry 1 of "points" needs a number for each of x, y/],
   ['{"points": [{"x": 1, "y": 2, "label": 7}]}', /label is neither 1/],
   ['{"boxes": [{"x": 1, "y": 2, "width": "3", "height": 4}]}', /Entry 0 of "boxes"/],
   ['{"boxes": [null]}', /Entry 0 of "boxes"/],
@@ -89,7 +89,7 @@ test("distances are lines of numbers", () => {
     { x: 4, y: 5, metres: null },
   ]);
   assert.throws(() => parse("[{]"), /not valid JSON/);
-  assert.throws(() => parse('[{"x": 1}]'), /lacks a number among x, y/);
+  assert.throws(() => parse('[{"x": 1}]'), /needs a number for each of x, y/);
   for (const text of ["5", "1, 2, 3, 4", "here"]) assert.throws(() => parse(text), /x, y, metres/);
 });
 
@@ -295,7 +295,7 @@ test("the status line counts the marks and names what the node would refuse", ()
   assert.equal(describe({ points: [], boxes: [box, box] }, "help"), "2 boxes — help");
   assert.equal(describe(NO_MARKS, "help"), "help");
   const { pointValue } = DISTANCES;
-  assert.match(findProblem(state, size, pointValue) ?? "", /^1 point without a number: How many/);
+  assert.match(findProblem(state, size, pointValue) ?? "", /^1 point without a distance. How many/);
   assert.equal(findProblem(state, size, null), null);
   assert.equal(findProblem(state, null, null), null);
   const small = { width: 3, height: 3 };

@@ -11,7 +11,7 @@ const LINES = 8; // that most files take; more can be scrolled to
 const LINE_HEIGHT = 16;
 const PADDING = 6;
 const HEIGHT = LINES * LINE_HEIGHT + 2 * PADDING;
-const BEFORE_FIRST_RUN = "Run the workflow to see what this file is.";
+const BEFORE_FIRST_RUN = "Run the workflow to see what is in this file.";
 
 const STYLE = {
   contain: "size", // or in Vue rendering the node would grow with the text, over what is below

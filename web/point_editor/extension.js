@@ -25,7 +25,7 @@ const NODES = {
   DPTAlignDepth: {
     format: DISTANCES,
     title: "Points of known distance on the picture",
-    help: "click, then type the metres · drag: move · right-click: delete",
+    help: "click, then type the distance in metres · drag: move · right-click: delete",
     minHeight: 280,
     textWidget: "to.points", // only while the widget "to" is "points"
     isTextShown: true,

@@ -22,7 +22,7 @@ export function findProblem(marks, size, pointValue) {
   if (pointValue === null) return null;
   const { key, question } = pointValue;
   const missing = marks.points.filter((point) => point[key] === null).length;
-  return missing ? `${count(missing, "point")} without a number: ${question}` : null;
+  return missing ? `${count(missing, "point")} without a distance. ${question}` : null;
 }
 
 /**

@@ -40,7 +40,7 @@ export const DISTANCES = Object.freeze(
     newPoint: { metres: null },
     alternatePoint: null,
     hasBoxes: false,
-    pointValue: { key: "metres", unit: "m", question: "How many metres away is it?" },
+    pointValue: { key: "metres", unit: "m", question: "How many metres away?" },
   }),
 );
 
@@ -130,7 +130,7 @@ function readList(value, name, keys) {
   if (!Array.isArray(list)) throw new Error(`"${name}" is not a list.`);
   list.forEach((entry, i) => {
     if (keys.some((key) => !Number.isFinite(entry?.[key])))
-      throw new Error(`Entry ${i} of "${name}" lacks a number among ${keys.join(", ")}.`);
+      throw new Error(`Entry ${i + 1} of "${name}" needs a number for each of ${keys.join(", ")}.`);
   });
   return list;
 }

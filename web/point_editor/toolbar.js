@@ -9,18 +9,18 @@ export class Toolbar {
   constructor(editor) {
     this.editor = editor;
     const { pictures, format, layout } = editor;
-    const deleteTitle = "Delete the selected (Delete; n selects the next)";
+    const deleteTitle = "Delete the selected mark (Delete); n selects the next";
     this.undo = createButton("↶", "Undo (Ctrl+Z)", () => editor.undo());
     this.redo = createButton("↷", "Redo (Ctrl+Shift+Z)", () => editor.redo());
     this.delete = createButton("✕", deleteTitle, () => editor.deleteSelected());
-    this.clear = createButton("clear", "Delete all that is marked", () => editor.clear());
+    this.clear = createButton("clear", "Delete all marks", () => editor.clear());
     this.masks = createButton("masks", "Show the masks of the last run", () => {
       pictures.toggleMasks();
       this.update();
     });
     this.zoom = [
       createButton("−", "Zoom out (-, or the wheel)", () => editor.zoom(1 / ZOOM_STEP)),
-      createButton("fit", "Whole picture (0)", () => editor.showWhole()),
+      createButton("fit", "Show the whole picture (0)", () => editor.showWhole()),
       createButton("+", "Zoom in (+, or the wheel)", () => editor.zoom(ZOOM_STEP)),
     ];
     const bar = layout.toolbar;

@@ -36,9 +36,9 @@ export const STYLE = `
 .dpt-stages-dialog { box-sizing: border-box; width: 100vw; height: 100vh; max-width: none;
   max-height: none; margin: 0; padding: 6px; border: 0; background: var(--comfy-menu-bg); }
 .dpt-stages-dialog .dpt-stages .body { display: grid; gap: 6px 16px;
-  grid-template: minmax(0, 1fr) auto / minmax(0, 2fr) minmax(0, 3fr); }
+  grid-template: minmax(0, max-content) auto 1fr / minmax(0, 2fr) minmax(0, 3fr); }
 .dpt-stages-dialog .strip { overflow: auto;
   grid-template-columns: repeat(var(--side-columns, 1), minmax(0, 1fr)); }
-.dpt-stages-dialog .large { grid-area: 1 / 2 / 3 / 3; margin: 0; }
+.dpt-stages-dialog .large { grid-area: 1 / 2 / 4 / 3; margin: 0; }
 .dpt-stages-dialog .bar button[aria-expanded] { display: none; }
 `;
