@@ -64,8 +64,8 @@ const BAD_PROMPTS = [
   ['{"points": 3}', /"points" is not a list/],
   ['{"points": [{"x": 1}]}', /Entry 1 of "points" needs a number for each of x, y/],
   ['{"points": [{"x": 1, "y": 2, "label": 7}]}', /label is neither 1/],
-  ['{"boxes": [{"x": 1, "y": 2, "width": "3", "height": 4}]}', /Entry 0 of "boxes"/],
-  ['{"boxes": [null]}', /Entry 0 of "boxes"/],
+  ['{"boxes": [{"x": 1, "y": 2, "width": "3", "height": 4}]}', /Entry 1 of "boxes"/],
+  ['{"boxes": [null]}', /Entry 1 of "boxes"/],
 ];
 for (const [text, message] of BAD_PROMPTS)
   test(`bad text is one sentence: ${text}`, () => assert.throws(() => parse(text), message));

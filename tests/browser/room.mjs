@@ -24,7 +24,7 @@ const LEAST_GAP = 15;
 await inBrowser(async (browser) => {
   for (const isVue of [false, true]) {
     const rendering = isVue ? "vue" : "classic";
-    const { page } = await openEditor(browser, address, { isVue });
+    const { context, page } = await openEditor(browser, address, { isVue });
     await page.setViewportSize({ width: 1900, height: 1000 });
     /** @param {string} name @param {string} when */
     const report = async (name, when) => {
@@ -47,6 +47,7 @@ await inBrowser(async (browser) => {
       await page.locator(".dpt-stages .strip figure").first().waitFor();
       await report(template, "explored");
     }
+    await context.close();
   }
 });
 
@@ -65,7 +66,9 @@ async function showAll(page) {
  * @returns {Promise<string[][]>} the types of each two nodes that overlap or nearly touch
  */
 async function findOverlaps(page) {
-  const nodes = await page.evaluate(() => window.app.graph.nodes.map(({ id, type }) => ({ id, type })));
+  const nodes = await page.evaluate(() =>
+    window.app.graph.nodes.map(({ id, type }) => ({ id, type })),
+  );
   /** @type {{type: string, box: Box}[]} */
   const placed = [];
   for (const { id, type } of nodes) placed.push({ type, box: await nodeBox(page, id) });

@@ -1,5 +1,6 @@
 export const STYLE = `
-.dpt-stages { display: flex; flex-direction: column; box-sizing: border-box; width: 100%; height: 100%; padding: 6px; outline: none;
+.dpt-stages { display: flex; flex-direction: column; box-sizing: border-box; width: 100%;
+  height: 100%; padding: 6px; outline: none;
   border-radius: 8px; background: var(--comfy-input-bg); color: var(--input-text);
   font: 12px/1.35 sans-serif; overflow: auto; user-select: none; }
 .dpt-stages:focus-visible { outline: 1px solid currentColor; outline-offset: -1px; }
