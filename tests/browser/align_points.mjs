@@ -87,6 +87,9 @@ await inBothRenderings(async (browser, isVue) => {
   await page.waitForFunction(() => document.querySelector(".dpt-points svg image[href]"));
   await page.waitForTimeout(1500);
 
+  // In classic rendering ComfyUI itself makes the node lower.
+  if (isVue) assert.ok((await nodeBox(page, 4)).height >= 540, "the node keeps its saved size");
+
   const size = await shown.evaluate((image) => {
     const { width, height } = /** @type {SVGImageElement} */ (image);
     return [width.baseVal.value, height.baseVal.value];

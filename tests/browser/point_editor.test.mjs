@@ -299,7 +299,7 @@ test("the status line counts the marks and names what the node would refuse", ()
   assert.equal(findProblem(state, size, null), null);
   assert.equal(findProblem(state, null, null), null);
   const small = { width: 3, height: 3 };
-  assert.match(findProblem(state, small, null) ?? "", /^2 marks lie outside this image: clear them/);
+  assert.match(findProblem(state, small, null) ?? "", /^2 marks lie outside this image: clear/);
   const one = { points: state.points.slice(1), boxes: [] };
   assert.match(findProblem(one, small, null) ?? "", /^1 mark lies outside this image: clear it/);
 });

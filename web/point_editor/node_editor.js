@@ -66,7 +66,8 @@ export function attachEditor(node, config) {
   function refresh() {
     if (!node.graph) return; // it was deleted meanwhile
     const widget = findTextWidget();
-    showRoot(widget !== undefined);
+    // Not by the widget's `hidden`, which the Vue renderer does not always notice.
+    editor.root.style.display = widget === undefined ? "none" : "";
     if (widget === undefined) return;
     if (widget !== shownWidget) {
       shownWidget = widget;
@@ -89,16 +90,6 @@ export function attachEditor(node, config) {
     editor.setMasks(current?.masks ? fileUrl(current.masks) : null, current?.size);
   }
 
-  /** @param {boolean} isShown */
-  function showRoot(isShown) {
-    const display = isShown ? "" : "none";
-    const { style } = editor.root;
-    if (style.display === display) return;
-    // Not by the widget's `hidden`, which the Vue renderer does not always notice.
-    style.display = display;
-    if (!isShown) shrinkToWidgets(node);
-  }
-
   /** @param {RunResult} result */
   function show(result) {
     lastRun = result;
@@ -110,7 +101,11 @@ export function attachEditor(node, config) {
 
   // A text widget named "choice.text" comes and goes with the value of the widget "choice".
   const choice = node.widgets.find(({ name }) => config.textWidget.startsWith(`${name}.`));
-  if (choice) callAfter(choice, "callback", () => queueMicrotask(refresh));
+  const onChoice = () => {
+    refresh();
+    shrinkToWidgets(node);
+  };
+  if (choice) callAfter(choice, "callback", () => queueMicrotask(onChoice));
   callAfter(node, "onConfigure", () => {
     refresh();
     queueMicrotask(refresh); // by then the text widget is there
