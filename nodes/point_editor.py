@@ -12,11 +12,12 @@ from .host import running
 LONGEST_SIDE = 1600  # pixels; larger pictures are made smaller
 
 
-def editor_image(image: Tensor) -> dict[str, Any]:
-    """Where the browser finds an image H×W×C, and the size that its coordinates refer to."""
-    photo = _to_file(image[..., :3], "JPEG", quality=90)
+def editor_image(images: Tensor) -> dict[str, Any]:
+    """Where the browser finds the first of B×H×W×C, its size, and how many images there are."""
+    count, height, width, _ = images.shape
+    photo = _to_file(images[0, ..., :3], "JPEG", quality=90)
     saved = running.save_temporary("dpt_editor", ".jpg", photo)
-    return {"image": saved, "size": {"width": image.shape[1], "height": image.shape[0]}}
+    return {"image": saved, "size": {"width": width, "height": height}, "count": count}
 
 
 def editor_layer(layer: Tensor) -> dict[str, str]:

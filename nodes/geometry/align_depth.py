@@ -101,7 +101,7 @@ class AlignDepth(io.ComfyNode):
         if image is None:
             return io.NodeOutput(_align(depth, to, other, mask))
         _check_size(image, depth)
-        ui = {"dpt_align": [editor_image(image[0])]}
+        ui = {"dpt_align": [editor_image(image)]}
         if not to.get("points", "?").strip():
             # An error would keep the editor from getting the picture to set points on.
             return io.NodeOutput(None, ui=ui, block_execution=f"Align Depth: {NO_POINTS}")

@@ -162,11 +162,11 @@ class Segment(io.ComfyNode):
                 masks = predict(sam, frame, by_image[number], candidates)
                 results.append(masks.merged() if merge else masks)
                 progress(number + 1, len(images))
-        ui = {"dpt_segment": [editor_pictures(image[0], results[0].masks)]}
+        ui = {"dpt_segment": [editor_pictures(image, results[0].masks)]}
         return io.NodeOutput(*to_outputs(image, results), ui=ui)
 
 
-def editor_pictures(image: Tensor, masks: Tensor) -> dict[str, Any]:
-    """For the editor in the browser: the first image H×W×C, and masks K×H×W over it."""
+def editor_pictures(images: Tensor, masks: Tensor) -> dict[str, Any]:
+    """For the editor in the browser: the first of B×H×W×C, and masks K×H×W over it."""
     layer = editor_layer(draw_masks(masks)) if masks.any() else None
-    return {**editor_image(image), "masks": layer}
+    return {**editor_image(images), "masks": layer}

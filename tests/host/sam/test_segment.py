@@ -118,6 +118,7 @@ def test_nothing_marked_is_an_empty_mask_at_once(segment, managed, monkeypatch, 
     assert not masks.any()
     assert iou == [0.0, 0.0]
     torch.testing.assert_close(preview[0], discs.picture()[0])
+    assert output.ui["dpt_segment"][0]["count"] == 2
     assert output.ui["dpt_segment"][0]["masks"] is None  # and yet there is a picture to click on
 
 
