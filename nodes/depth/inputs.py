@@ -27,8 +27,9 @@ def resolution_input(
         max=8192,
         advanced=advanced or None,
         tooltip=(
-            "The size in pixels at which the model sees the image (the short side, for Depth "
-            f"Anything). 0 is the size it was trained at, such as 518.{more}"
+            "The size in pixels at which the model sees the image (the short side for Depth "
+            "Anything V1 and V2, the long side for 3). 0 is the size it was trained at, such as "
+            f"518.{more}"
         ),
     )
 
