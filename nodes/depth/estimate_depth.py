@@ -108,7 +108,7 @@ class EstimateDepth(io.ComfyNode):
                     advanced=True,
                     tooltip=(
                         "How raw depth is stored. float16 takes half the memory, which saves "
-                        "0.9 GB for 500 frames of 720p. Each value is off by at most 1/2048: "
+                        "0.9 GB for 500 frames of 720p. The relative error is at most 1/2048: "
                         "invisible in 8-bit pictures and videos, but not in normals and meshes."
                     ),
                 ),

@@ -8,7 +8,7 @@ from ...dpt_core.render import OutputSize, pixel_perfect, to_multiple, to_short_
 from ..dynamic_combo import setting
 
 CHOICES = (
-    "exact: that of the image to generate. multiple: sides that suit the model. pixel perfect: "
+    "exact: that of the image to generate. multiple: each side rounded to one. pixel perfect: "
     "one depth pixel for each pixel of the image to generate, aspect ratio kept. short side: what "
     "preprocessors call resolution."
 )

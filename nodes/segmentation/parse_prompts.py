@@ -141,7 +141,7 @@ def clip_to_image(marks: Marks, size: tuple[int, int]) -> Marks:
         if box.width <= 0 or box.height <= 0:
             raise ValueError(
                 f"A box at x = {box.x:g}, y = {box.y:g} is {box.width:g}×{box.height:g} "
-                "pixels, which is no area; draw it larger or delete it."
+                "pixels and has no area; draw it larger or delete it."
             )
         if x0 >= x1 or y0 >= y1:
             raise ValueError(

@@ -152,7 +152,7 @@ def test_boxes_and_points_from_other_nodes(segment, discs):
         ({"prompts": '{"boxes": [{"x": 1, "y": 2, "width": "a", "height": 3}]}'}, "Box 0 is "),
         ({"prompts": text([(5, 5, 0)])}, "only background points; add a foreground"),
         ({"prompts": text([(500, 5, 1)])}, r"x = 500, y = 5, outside the image of 128×96 pixels"),
-        ({"prompts": text(boxes=[(5, 5, 0, 9)])}, r"x = 5, y = 5 is 0×9 pixels, which is no area"),
+        ({"prompts": text(boxes=[(5, 5, 0, 9)])}, r"x = 5, y = 5 is 0×9 pixels and has no area"),
         ({"prompts": text(boxes=[(200, 5, 9, 9)])}, "box of 9×9 pixels is at x = 200, .* outside"),
         ({"positive_coords": '{"x": 1}'}, "positive_coords is a JSON object; a list"),
         ({"negative_coords": '[{"x": 1}]'}, "Entry 0 of negative_coords is "),
