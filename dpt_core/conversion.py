@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from .checkpoint.build import move_weights
+from .checkpoint.build import cast_and_check
 from .checkpoint.family import Family
 from .checkpoint.hints import hint_notes
 from .checkpoint.inspection import Inspection
@@ -137,7 +137,7 @@ def _change_format(prepared: Prepared, dtype: torch.dtype) -> list[str]:
     """Change the number format in place; returns warnings about values that suffer."""
     exact = {name: prepared.tensors[name] for name in prepared.family.exact}
     file = prepared.inspection.path.name
-    warnings = move_weights(prepared.tensors, prepared.origin, "cpu", dtype, file, "output")
+    warnings = cast_and_check(prepared.tensors, prepared.origin, "cpu", dtype, file, "output")
     prepared.tensors.update(exact)
     return warnings
 

@@ -14,8 +14,8 @@ from torch import Tensor
 Kind = Literal["inverse", "depth", "metres"]
 
 SKY_THRESHOLD = 0.3  # a pixel whose sky score is at least this is sky (Depth Anything 3)
-NEAREST = 1e-3  # z below this counts as this: 1/0 is no disparity
-SMALLEST_DISPARITY = 1e-6  # disparity below this counts as this: 1/0 is no distance
+MIN_Z = 1e-3  # z below this counts as this: 1/0 is no disparity
+MIN_DISPARITY = 1e-6  # disparity below this counts as this: 1/0 is no distance
 
 
 class Depth(NamedTuple):
@@ -68,14 +68,14 @@ def join(depths: Sequence[Depth]) -> Depth:
 def disparity(depth: Depth) -> Tensor:
     """Disparity of any kind, B×H×W float32: inverse depth as it is, else 1/z."""
     values = depth.values.float()
-    return values if depth.kind == "inverse" else values.clamp(min=NEAREST).reciprocal()
+    return values if depth.kind == "inverse" else values.clamp(min=MIN_Z).reciprocal()
 
 
 def from_disparity(values: Tensor, kind: Kind) -> Tensor:
     """The way back from `disparity` to values of a kind; always a tensor of the same shape."""
     if kind == "inverse":
         return values
-    return values.clamp(min=SMALLEST_DISPARITY, max=1 / NEAREST).reciprocal()
+    return values.clamp(min=MIN_DISPARITY, max=1 / MIN_Z).reciprocal()
 
 
 def z_between(share: Tensor, near: float, far: float) -> Tensor:
@@ -131,11 +131,11 @@ def valid_pixels(depth: Depth, number: int) -> Tensor:
     A pixel counts if it is not marked invalid, is no sky, and is a finite number (above 0 for z).
     """
     values = depth.values[number]
-    valid = meant_pixels(depth, number) & torch.isfinite(values)
+    valid = unmasked_pixels(depth, number) & torch.isfinite(values)
     return valid if depth.kind == "inverse" else valid & (values > 0)
 
 
-def meant_pixels(depth: Depth, number: int) -> Tensor:
+def unmasked_pixels(depth: Depth, number: int) -> Tensor:
     """Where an image is meant to have depth: not marked invalid, and no sky. H×W bool."""
     meant = torch.ones_like(depth.values[number], dtype=torch.bool)
     if depth.valid is not None:

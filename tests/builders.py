@@ -21,7 +21,7 @@ from dpt_core.depth.config import (
     SwinConfig,
     ViTConfig,
 )
-from dpt_core.depth.families.family import HALF, block_rows
+from dpt_core.depth.families.family import MIDAS_MEAN, MIDAS_STD, block_rows
 from dpt_core.depth.network import DPT
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -141,7 +141,7 @@ def tiny_config(family: Family) -> DPTConfig:
         reassembly=(a, b, c, d),
         features=8,
         head=DepthHeadConfig((4, 6), sky="Depth Anything 3" in family.name),
-        image=ImageRule(HALF, HALF, 42, 14, "cover", "bilinear", True),
+        image=ImageRule(MIDAS_MEAN, MIDAS_STD, 42, 14, "cover", "bilinear", True),
     )
 
 

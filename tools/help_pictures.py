@@ -35,13 +35,13 @@ from .train_demo.textures import make_atlas
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "web/docs"
-LARGEST = 32_000  # bytes of a file
+MAX_BYTES = 32_000  # bytes of a file
 SIZE = (300, 400)  # height and width in pixels
 FOV = 60.0  # vertical, in degrees
 SCALE, SHIFT = 3.0, 0.04  # what a relative model leaves unknown: 1/z = scale·depth + shift
 
 # Shape, place x and z in metres, full size, colour.
-THINGS = [
+OBJECTS = [
     ("ellipsoid", -0.75, 2.7, (0.8, 0.8, 0.8), (0.85, 0.25, 0.2)),
     ("box", 0.75, 3.3, (0.7, 1.1, 0.7), (0.25, 0.45, 0.8)),
     ("cylinder", -1.6, 4.6, (0.5, 1.9, 0.5), (0.9, 0.75, 0.3)),
@@ -69,7 +69,7 @@ def draw(things: list[tuple[Any, ...]], size: tuple[int, int] = SIZE) -> tuple[T
 
 def objects(depth: Tensor) -> Tensor:
     """K×H×W bool: where each thing is seen; elsewhere it hides nothing."""
-    without = [draw([other for other in THINGS if other is not thing])[1] for thing in THINGS]
+    without = [draw([other for other in OBJECTS if other is not thing])[1] for thing in OBJECTS]
     return torch.stack([(other - depth).abs() > 1e-3 for other in without])
 
 
@@ -128,10 +128,10 @@ def coarse_model(side: int) -> Callable[[Tensor], Depth]:
     return infer
 
 
-def sam_pictures() -> Any:
+def load_mask_drawing() -> Any:
     """The module that draws masks; nodes/ itself can be imported in ComfyUI only."""
-    path = ROOT / "nodes/sam_pictures.py"
-    spec = importlib.util.spec_from_file_location("sam_pictures", path)
+    path = ROOT / "nodes/segmentation/draw_masks.py"
+    spec = importlib.util.spec_from_file_location("draw_masks", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -147,14 +147,14 @@ def write(node: str, title: str, *tiles: Tile) -> None:
     path = FOLDER / f"{node}.jpg"
     for quality in range(88, 30, -4):
         image.save(path, quality=quality, optimize=True)
-        if path.stat().st_size <= LARGEST:
+        if path.stat().st_size <= MAX_BYTES:
             return
-    raise ValueError(f"{path.name} has {path.stat().st_size} bytes; the most is {LARGEST}.")
+    raise ValueError(f"{path.name} has {path.stat().st_size} bytes; the most is {MAX_BYTES}.")
 
 
 def main() -> None:
     """Write all pictures."""
-    photo, metres = draw(THINGS)
+    photo, metres = draw(OBJECTS)
     exact, near = Depth(metres.unsqueeze(0), "metres"), relative(metres)
     seen = Tile("image", "a drawn scene", photo)
     control = Tile("image", "near is white", picture(near))
@@ -214,7 +214,7 @@ def main() -> None:
     ]
     write("DPTDepthMask", "Depth Mask: what lies between two depths", seen, *masks)
 
-    sam = sam_pictures()
+    sam = load_mask_drawing()
     things = objects(metres)
     everything = sam.overlay(photo, sam.draw_masks(things))
     all_masks = Tile("preview", "exact masks", everything)

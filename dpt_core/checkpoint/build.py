@@ -13,7 +13,7 @@ from .shapes import format_dtype, format_shape
 Net = TypeVar("Net", bound=nn.Module)
 
 
-def common_dtype(tensors: Mapping[str, Tensor]) -> str:
+def main_dtype(tensors: Mapping[str, Tensor]) -> str:
     """The number format of most of a file's weights, ``"float32"``, ``"float16"``, …"""
     counts: Counter[torch.dtype] = Counter()
     for tensor in tensors.values():
@@ -61,7 +61,7 @@ def check_shapes(
         )
 
 
-def move_weights(
+def cast_and_check(
     tensors: dict[str, Tensor],
     origin: Mapping[str, str],
     device: torch.device | str,

@@ -7,7 +7,7 @@ from typing import Any
 
 from .published import PublishedFile, find_published
 
-WEIGHTS = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
+WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def _owns_folder(path: Path) -> bool:
     """Whether JSON files in its folder belong to this checkpoint, and not to others there."""
     if path.is_dir() or path.stem.startswith(("model", "pytorch_model")):
         return True
-    beside = (file for file in path.parent.iterdir() if file.suffix in WEIGHTS)
+    beside = (file for file in path.parent.iterdir() if file.suffix in WEIGHT_SUFFIXES)
     return all(file == path for file in beside)
 
 

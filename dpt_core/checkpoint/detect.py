@@ -20,7 +20,9 @@ def find_model(state: StateFile, families: Iterable[Family]) -> StateFile:
         CheckpointError: there are several models of these families.
     """
     tensors = state.tensors
-    prefixes = sorted({p for family in families for p in _prefixes(tensors, family.signature)})
+    prefixes = sorted(
+        {p for family in families for p in _signature_prefixes(tensors, family.signature)}
+    )
     if not prefixes or "" in prefixes or find_unsupported(tensors) is not None:
         return state
     if len(prefixes) > 1:
@@ -38,7 +40,7 @@ def find_model(state: StateFile, families: Iterable[Family]) -> StateFile:
     return replace(state, tensors=inside, prefix=state.prefix + prefix, warnings=warnings)
 
 
-def _prefixes(tensors: Mapping[str, Any], signature: Sequence[str]) -> list[str]:
+def _signature_prefixes(tensors: Mapping[str, Any], signature: Sequence[str]) -> list[str]:
     """What stands before all keys of a signature."""
     first = signature[0]
     ends = (name.removesuffix(first) for name in tensors if name.endswith(first))
@@ -65,11 +67,11 @@ def detect(
         CheckpointError: there is none; the message names what the file is if that is known,
             or else the nearest family and the first key that it lacks.
     """
-    matches = [family for family in families if family.signs(tensors)]
+    matches = [family for family in families if family.matches(tensors)]
     other = find_unsupported(tensors, supported={family.name for family in families})
     if len(matches) == 1 and other is None:
         return matches[0]
-    supported = _listing(families)
+    supported = _family_names(families)
     if other is not None:
         raise CheckpointError(
             f"{file} is {other}, not a {kind} that this pack loads ({supported}). "
@@ -103,5 +105,5 @@ def _count_matching(keys: Iterable[str], family: Family) -> int:
     return sum(matches(key) is not None for key in keys)
 
 
-def _listing(families: Iterable[Family]) -> str:
+def _family_names(families: Iterable[Family]) -> str:
     return ", ".join(dict.fromkeys(family.name for family in families))

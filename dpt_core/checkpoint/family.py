@@ -71,6 +71,6 @@ class Family:
     adapt: Adapt = leave_as_is
     exact: tuple[str, ...] = ()
 
-    def signs(self, tensors: Mapping[str, Any]) -> bool:
+    def matches(self, tensors: Mapping[str, Any]) -> bool:
         """Whether the whole signature is among the keys."""
         return all(key in tensors for key in self.signature)

@@ -73,7 +73,7 @@ class Overrides:
         },
     )
 
-    def refuse(self, accepted: tuple[str, ...], model: str, file: str) -> None:
+    def check(self, accepted: tuple[str, ...], model: str, file: str) -> None:
         """Refuse an override that means nothing for a kind of model.
 
         Args:

@@ -23,7 +23,7 @@ from .published import PUBLISHED
 from .shapes import format_shape
 
 # Where training scripts put the weights when they save more than the weights.
-NESTING = (
+WRAPPER_KEYS = (
     "state_dict",
     "model_state_dict",
     "model_weights",
@@ -38,10 +38,10 @@ NESTING = (
     "params",
     "weights",
 )
-MOST_NESTED = 4
-ARCHIVE = b"PK\x03\x04"
+MAX_NESTING = 4
+ZIP_MAGIC = b"PK\x03\x04"
 # What the loaders of archives and pickles raise on damaged bytes: they check little.
-DAMAGE = (
+DAMAGE_ERRORS = (
     RuntimeError,
     EOFError,
     ValueError,
@@ -70,10 +70,10 @@ def read_pickle(path: Path, mapped: bool) -> dict[str, Tensor]:
             path, map_location="cpu", weights_only=True, mmap=mapped and is_archive
         )
     except pickle.UnpicklingError as error:
-        raise _refused(path, str(error)) from error
+        raise _refusal(path, str(error)) from error
     except CheckpointError:
         raise
-    except DAMAGE as error:
+    except DAMAGE_ERRORS as error:
         if isinstance(error, OSError) and not path.exists():
             raise
         raise _incomplete(path, size) from error
@@ -87,7 +87,7 @@ def read_pickle(path: Path, mapped: bool) -> dict[str, Tensor]:
     return tensors
 
 
-def _find_state_dict(content: Any, depth: int = MOST_NESTED) -> dict[str, Tensor] | None:
+def _find_state_dict(content: Any, depth: int = MAX_NESTING) -> dict[str, Tensor] | None:
     """The tensors by name in what a training script saved, with known wrappers taken off.
 
     Wrappers come first: a script may save single tensors (a loss, a random state) beside
@@ -95,7 +95,7 @@ def _find_state_dict(content: Any, depth: int = MOST_NESTED) -> dict[str, Tensor
     """
     if depth == 0 or not isinstance(content, Mapping):
         return None
-    for key in NESTING:
+    for key in WRAPPER_KEYS:
         if key in content and (found := _find_state_dict(content[key], depth - 1)):
             return found
     # Detached, they are plain tensors, without what a pickle may hang on them.
@@ -109,7 +109,7 @@ def _find_state_dict(content: Any, depth: int = MOST_NESTED) -> dict[str, Tensor
 def _check_globals_and_size(path: Path, size: int) -> bool:
     """Whether the file is an archive; refuse one that would need more memory than its size."""
     with path.open("rb") as file:
-        is_archive = file.read(4) == ARCHIVE
+        is_archive = file.read(4) == ZIP_MAGIC
         file.seek(0)
         names = set() if is_archive else set(_globals(file))
     if is_archive:
@@ -119,7 +119,7 @@ def _check_globals_and_size(path: Path, size: int) -> bool:
             names = set(_globals(BytesIO(archive.read(record))))
     for name in names:
         if name.endswith(" bytearray"):  # the loader would make one of any length
-            raise _refused(path, f"GLOBAL {name.replace(' ', '.')}")
+            raise _refusal(path, f"GLOBAL {name.replace(' ', '.')}")
     return is_archive
 
 
@@ -135,7 +135,7 @@ def _check_archive(path: Path, archive: zipfile.ZipFile, size: int) -> zipfile.Z
         )
     if not pickles:
         raise CheckpointError(
-            f"{path.name} is an archive that holds {_few_names(names)}, not a PyTorch file. "
+            f"{path.name} is an archive that holds {_list_names(names)}, not a PyTorch file. "
             "Unpack it and choose the checkpoint inside."
         )
     # PyTorch stores its records as they are. A compressed one may be made to unpack to more
@@ -184,7 +184,7 @@ def _check_tensors(path: Path, tensors: Mapping[str, Tensor], size: int) -> None
         )
 
 
-def _refused(path: Path, reason: str) -> CheckpointError:
+def _refusal(path: Path, reason: str) -> CheckpointError:
     _, found, rest = reason.partition("GLOBAL ")
     name = rest.split()[0].rstrip(".,") if found and rest.split() else ""
     if name:
@@ -215,9 +215,9 @@ def _describe(content: Any) -> str:
         return f"a {type(content).__name__}"
     if not content:
         return "an empty dictionary"
-    return f"a dictionary with {_few_names([key for key in content if isinstance(key, str)])}"
+    return f"a dictionary with {_list_names([key for key in content if isinstance(key, str)])}"
 
 
-def _few_names(names: list[str]) -> str:
+def _list_names(names: list[str]) -> str:
     shown = ", ".join(f"{name[:60]!r}" for name in names[:5]) or "nothing that has a name"
     return shown if len(names) <= 5 else f"{shown} and {len(names) - 5:,} more"

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..layers import Ops
-from .build import assemble, check_shapes, common_dtype, move_weights
+from .build import assemble, cast_and_check, check_shapes, main_dtype
 from .context import FileContext
 from .detect import detect, find_model
 from .family import Family
@@ -65,8 +65,8 @@ def prepare(
     file = state.path.name
     state = find_model(state, families)
     family = detect(state.tensors, families, file, kind)
-    overrides.refuse(family.accepts, family.name, file)
-    dtype = common_dtype(state.tensors)
+    overrides.check(family.accepts, family.name, file)
+    dtype = main_dtype(state.tensors)
     context = FileContext.of(state.path, state.metadata)
     plan = family.plan(state.tensors, context, overrides)
     tensors, origin = convert(state.tensors, family.rules, plan.rows, file)
@@ -121,7 +121,7 @@ def build(
         raise TypeError(f"dtype is {chosen!r}; a floating-point torch.dtype was expected.")
     exact = {name: tensors[name].to(device, torch.float32) for name in prepared.family.exact}
     file = inspection.path.name
-    broken = move_weights(tensors, prepared.origin, device, chosen, file, result)
+    broken = cast_and_check(tensors, prepared.origin, device, chosen, file, result)
     net = assemble(partial(prepared.family.build, inspection.config, ops), tensors | exact)
     warnings = (*inspection.warnings, *broken)
     return Built(net, replace(inspection, warnings=warnings), chosen)
@@ -130,4 +130,4 @@ def build(
 def find_family(state: StateFile, families: Sequence[Family]) -> Family | None:
     """The family whose whole signature is in the file, if there is one."""
     tensors = find_model(state, families).tensors
-    return next((family for family in families if family.signs(tensors)), None)
+    return next((family for family in families if family.matches(tensors)), None)

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from ..errors import CheckpointError
-from .pickle_file import ARCHIVE, read_pickle
+from .pickle_file import ZIP_MAGIC, read_pickle
 from .safetensors_file import Entry, read_header, read_tensor
 
-LONGEST_NAME = 500  # characters
-COMPILED = "_orig_mod."  # torch.compile puts it before the names of what it compiled
-PREFIXES = ("module.", "model.")  # DataParallel, Lightning
+MAX_NAME_LENGTH = 500  # characters
+COMPILE_PREFIX = "_orig_mod."  # torch.compile puts it before the names of what it compiled
+WRAPPER_PREFIXES = ("module.", "model.")  # DataParallel, Lightning
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,10 @@ def read(path: str | Path, *, header_only: bool = False) -> StateFile:
     metadata: dict[str, str] = {}
     size = 0
     try:
-        for file in _files(path):
+        for file in _weight_files(path):
             size += file.stat().st_size
-            found, notes = _read_one(file, header_only)
-            plain = {name.replace(COMPILED, ""): tensor for name, tensor in found.items()}
+            found, notes = _read_file(file, header_only)
+            plain = {name.replace(COMPILE_PREFIX, ""): tensor for name, tensor in found.items()}
             found = plain if len(plain) == len(found) else found
             _check_names(file, found, tensors)
             tensors |= found
@@ -80,7 +80,7 @@ def read(path: str | Path, *, header_only: bool = False) -> StateFile:
     return StateFile(path, stripped, metadata, size, prefix)
 
 
-def _files(path: Path) -> list[Path]:
+def _weight_files(path: Path) -> list[Path]:
     """The file, or the weight files (one or several shards) of a Hugging Face folder."""
     if not path.is_dir():
         return [path]
@@ -107,17 +107,17 @@ def _shards(index: Path) -> list[str]:
     raise CheckpointError(f"{index.name} points outside its folder. Download it again.")
 
 
-def _read_one(path: Path, header_only: bool) -> tuple[dict[str, Tensor], dict[str, str]]:
-    if _sniff(path) == "safetensors":
+def _read_file(path: Path, header_only: bool) -> tuple[dict[str, Tensor], dict[str, str]]:
+    if _detect_format(path) == "safetensors":
         entries, metadata = read_header(path)
-        return (_meta(entries) if header_only else _read_all(path, entries)), metadata
+        return (_meta_tensors(entries) if header_only else _read_all(path, entries)), metadata
     tensors = read_pickle(path, mapped=header_only)
     if header_only:
         tensors = {name: tensor.to("meta") for name, tensor in tensors.items()}
     return tensors, {}
 
 
-def _sniff(path: Path) -> str:
+def _detect_format(path: Path) -> str:
     """The format, from the first bytes: names are no proof, since people rename files."""
     if path.exists() and not path.is_file():  # opening a pipe would wait for ever
         raise CheckpointError(f"{path} is not a file. Choose a checkpoint file.")
@@ -128,7 +128,7 @@ def _sniff(path: Path) -> str:
         raise CheckpointError(
             f"{path.name} is empty (0 bytes): the download did not start. Download it again."
         )
-    if head.startswith((ARCHIVE, *PICKLES)):
+    if head.startswith((ZIP_MAGIC, *PICKLE_MAGICS)):
         return "pickle"
     found = _describe(head)
     if found is None and head[8:9] == b"{":
@@ -139,8 +139,8 @@ def _sniff(path: Path) -> str:
     )
 
 
-PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")  # protocols 2 to 5
-OTHERS = (
+PICKLE_MAGICS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")  # protocols 2 to 5
+OTHER_FORMATS = (
     (b"GGUF", "a GGUF file, which is for language models and quantised image models"),
     (b"\x1f\x8b", "a packed archive (gzip)"),
     (b"7z\xbc\xaf", "a packed archive (7-Zip)"),
@@ -155,7 +155,7 @@ WEB_PAGE = re.compile(r"\s*<(!doctype|!--|html|head|body|\?xml)", re.IGNORECASE)
 
 def _describe(head: bytes) -> str | None:
     """What kind of file begins like this, if it is a known one and not a checkpoint."""
-    for magic, name in OTHERS:
+    for magic, name in OTHER_FORMATS:
         if head.startswith(magic):
             return name
     text = head.decode("utf-8-sig", errors="ignore")  # the last character may be cut in two
@@ -174,7 +174,7 @@ def _describe(head: bytes) -> str | None:
 def _check_names(path: Path, found: dict[str, Tensor], others: dict[str, Tensor]) -> None:
     """Refuse names that are not printable text, or that come twice."""
     for name in found:
-        if len(name) > LONGEST_NAME or not name.isprintable():
+        if len(name) > MAX_NAME_LENGTH or not name.isprintable():
             raise CheckpointError(
                 f"{path.name} has a tensor with a name that is no name ({name[:40]!r}). The "
                 "file is damaged; download it again."
@@ -186,7 +186,7 @@ def _check_names(path: Path, found: dict[str, Tensor], others: dict[str, Tensor]
             )
 
 
-def _meta(entries: dict[str, Entry]) -> dict[str, Tensor]:
+def _meta_tensors(entries: dict[str, Entry]) -> dict[str, Tensor]:
     return {
         name: torch.empty(entry.shape, dtype=entry.dtype, device="meta")
         for name, entry in entries.items()
@@ -203,7 +203,8 @@ def _common_prefix(tensors: dict[str, Tensor]) -> str:
     prefix = ""
     while tensors:
         more = next(
-            (p for p in PREFIXES if all(name.startswith(prefix + p) for name in tensors)), None
+            (p for p in WRAPPER_PREFIXES if all(name.startswith(prefix + p) for name in tensors)),
+            None,
         )
         if more is None:
             break

@@ -27,7 +27,7 @@ from .shapes import format_dtype, format_shape
 Change = Callable[..., "Tensor | tuple[Tensor, ...]"]
 Row = Mapping[str, object]  # the fields of one block: {"index": 7, "stage": 2, "block": 1}
 
-MOST_BLOCKS = 1000  # twenty times the deepest encoder known: what is beyond is no model
+MAX_BLOCKS = 1000  # twenty times the deepest encoder known: what is beyond is no model
 
 _LINE = re.compile(r"(?P<sources>\S.*?) (?P<arrow>->|<-) (?P<targets>.+?)( \((?P<name>\w+)\))?")
 _FIELD = re.compile(r"\{(\w+)\}")
@@ -46,7 +46,7 @@ class Operation:
     inverse: Change
 
 
-KEEP = Operation(lambda tensor: tensor, lambda tensor: tensor)
+IDENTITY = Operation(lambda tensor: tensor, lambda tensor: tensor)
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Rule:
 
     sources: tuple[str, ...]
     targets: tuple[str, ...] = ()
-    operation: Operation = KEEP
+    operation: Operation = IDENTITY
     unused: bool = False
 
     def fill(self, fields: Mapping[str, object]) -> "Rule":
@@ -90,7 +90,7 @@ def parse_rules(table: str, operations: Mapping[str, Operation]) -> tuple[Rule, 
         if match is None:
             raise ValueError(f"not a rule: {text}")
         unused = match["arrow"] == "<-" or match["targets"] == "unused"
-        operation = operations[match["name"]] if match["name"] else KEEP
+        operation = operations[match["name"]] if match["name"] else IDENTITY
         for end in ("weight", "bias") if "*" in text else ("",):
             sources, targets = (
                 tuple(name.replace("*", end) for name in match[side].split(" + "))
@@ -119,14 +119,14 @@ def convert(
     unknown = [key for key in tensors if key not in ruled]
     if unknown:
         raise CheckpointError(
-            f"{file} holds keys that this kind of model does not have: {_few(unknown)}. "
+            f"{file} holds keys that this kind of model does not have: {_list_keys(unknown)}. "
             "It may be another model built on the same parts; use the original checkpoint."
         )
     used = [rule for rule in rules if not rule.unused]
     missing = [key for rule in used for key in rule.sources if key not in tensors]
     if missing:
         raise CheckpointError(
-            f"{file} lacks keys that this kind of model needs: {_few(missing)}. "
+            f"{file} lacks keys that this kind of model needs: {_list_keys(missing)}. "
             "The file is incomplete; download or export it again."
         )
     converted: dict[str, Tensor] = {}
@@ -144,7 +144,7 @@ def convert(
                 f"{file} has a shape that cannot be right in {shapes}. The file is damaged or "
                 "is another model; use the original checkpoint."
             ) from error
-        for target, value in zip(rule.targets, _tuple(result), strict=True):
+        for target, value in zip(rule.targets, _as_tuple(result), strict=True):
             converted[target] = value
             origin[target] = " + ".join(rule.sources)
     tensors.clear()
@@ -163,7 +163,7 @@ def revert(
     for rule in expand(rules, rows):
         if rule.targets:
             result = rule.operation.inverse(*(tensors[target] for target in rule.targets))
-            named |= dict(zip(rule.sources, _tuple(result), strict=True))
+            named |= dict(zip(rule.sources, _as_tuple(result), strict=True))
     return named
 
 
@@ -203,10 +203,10 @@ def count_blocks(
     pattern = re.escape(source.partition(mark)[0].format(**others)) + r"(\d+)\."
     # Compared as text: a number in a key may have more digits than any integer should.
     found = {match[1] for key in keys if (match := re.match(pattern, key))}
-    if len(found) > MOST_BLOCKS:
+    if len(found) > MAX_BLOCKS:
         raise CheckpointError(
             f"{file} has {len(found):,} numbered blocks, and no encoder has more than "
-            f"{MOST_BLOCKS:,}. It is damaged or another model; use the original checkpoint."
+            f"{MAX_BLOCKS:,}. It is damaged or another model; use the original checkpoint."
         )
     missing = next((i for i in range(len(found)) if str(i) not in found), None)
     if missing is not None:
@@ -217,7 +217,7 @@ def count_blocks(
     return len(found)
 
 
-def _tuple(result: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+def _as_tuple(result: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     return result if isinstance(result, tuple) else (result,)
 
 
@@ -230,6 +230,6 @@ def _not_floating(file: str, key: str, tensor: Tensor) -> CheckpointError:
     )
 
 
-def _few(keys: list[str]) -> str:
+def _list_keys(keys: list[str]) -> str:
     shown = ", ".join(keys[:3])
     return shown if len(keys) <= 3 else f"{shown} and {len(keys) - 3:,} more"

@@ -36,8 +36,8 @@ DTYPES = {
     "U8": torch.uint8,
     "BOOL": torch.bool,
 }
-LARGEST_HEADER = 10_000_000  # bytes, for 100,000 tensors; the format allows ten times that
-MOST_DIMENSIONS = 8
+MAX_HEADER_BYTES = 10_000_000  # bytes, for 100,000 tensors; the format allows ten times that
+MAX_DIMENSIONS = 8
 
 
 class Entry(NamedTuple):
@@ -54,7 +54,7 @@ def read_header(path: Path) -> tuple[dict[str, Entry], dict[str, str]]:
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
-        if length > LARGEST_HEADER:
+        if length > MAX_HEADER_BYTES:
             raise _damaged(path, f"its header claims to have {length:,} bytes")
         data_start = 8 + length
         if data_start > size:
@@ -126,7 +126,7 @@ def _entry(path: Path, name: str, fields: Any, data_start: int, size: int) -> En
             "that this pack reads. Use a float32, float16, bfloat16 or float8 version of the file."
         )
     numbers = (*shape, start, end)
-    if len(shape) > MOST_DIMENSIONS or not all(type(n) is int and n >= 0 for n in numbers):
+    if len(shape) > MAX_DIMENSIONS or not all(type(n) is int and n >= 0 for n in numbers):
         raise _damaged(path, f"its header gives {name!r} an impossible shape or place")
     if end - start != math.prod(shape) * dtype.itemsize:
         raise _damaged(

@@ -19,9 +19,9 @@ from .config import Four
 VARIANTS = ("v1", "v2")
 INDOOR_METRES = 20.0  # Hypersim
 OUTDOOR_METRES = 80.0  # Virtual KITTI
-SHORTEST_METRES, LONGEST_METRES = 1e-3, 1e6  # of a max_depth that a file may claim
-LARGEST_WINDOW = 1024  # tokens
-LARGEST_SIDE = 4 * 64 * LARGEST_WINDOW  # pixels
+MIN_METRES, MAX_METRES = 1e-3, 1e6  # of a max_depth that a file may claim
+MAX_WINDOW = 1024  # tokens
+MAX_SIDE = 4 * 64 * MAX_WINDOW  # pixels
 
 Triple = tuple[float, float, float]
 
@@ -57,12 +57,12 @@ def find_variant(
         variant = "v1" if taps == list(range(blocks - 3, blocks + 1)) else "v2"
         return Hint(name, variant, f"config.json taps blocks {str(taps)[:60]}")
     if context.note(name) in VARIANTS:
-        return Hint(name, context.note(name), _metadata(context, name))
+        return Hint(name, context.note(name), _metadata_evidence(context, name))
     for key in context.metadata:
-        if variant := _variant_in(context.metadata[key]):
-            return Hint(name, variant, _metadata(context, key))
+        if variant := _variant_in_name(context.metadata[key]):
+            return Hint(name, variant, _metadata_evidence(context, key))
     for text in context.path_names:
-        if variant := _variant_in(text):
+        if variant := _variant_in_name(text):
             return Hint(name, variant, f"the name {text!r}")
     return Hint(name, "v2", "nothing says which; V2 is the usual one", is_default=True)
 
@@ -83,22 +83,22 @@ def find_max_depth(context: FileContext, overrides: Overrides) -> Hint[float | N
     if published is not None and published.variant is not None:
         return Hint(name, published.max_depth, f"published file: {published.name}")
     kind, metres = (context.sidecar.get(key) for key in ("depth_estimation_type", name))
-    if kind == "metric" and _is_number(metres, SHORTEST_METRES, LONGEST_METRES):
+    if kind == "metric" and _is_number(metres, MIN_METRES, MAX_METRES):
         return Hint(name, float(metres), f"config.json says metric, {metres} m")
     if kind == "relative":
         return Hint(name, None, "config.json says relative")
     metres = context.note(name)
-    if _is_number(metres, SHORTEST_METRES, LONGEST_METRES):
-        return Hint(name, float(metres), _metadata(context, name))
+    if _is_number(metres, MIN_METRES, MAX_METRES):
+        return Hint(name, float(metres), _metadata_evidence(context, name))
     if metres is None and name in context.metadata:
-        return Hint(name, None, _metadata(context, name))
+        return Hint(name, None, _metadata_evidence(context, name))
     for text in context.path_names:
         lower = text.lower()
         if "hypersim" in lower or ("metric" in lower and "indoor" in lower):
             return Hint(name, INDOOR_METRES, f"the name {text!r} (Hypersim, indoor)")
         if "vkitti" in lower or ("metric" in lower and "outdoor" in lower):
             return Hint(name, OUTDOOR_METRES, f"the name {text!r} (VKITTI, outdoor)")
-        if _variant_in(text):
+        if _variant_in_name(text):
             return Hint(name, None, f"the name {text!r} does not say metric")
     return Hint(name, None, "nothing says metric; relative is the usual one", is_default=True)
 
@@ -107,7 +107,7 @@ def find_metric(context: FileContext) -> Hint[bool]:
     """Whether a Depth Anything 3 model is the metric one; only names and metadata tell."""
     name = "metric"
     if isinstance(context.note(name), bool):
-        return Hint(name, context.note(name), _metadata(context, name))
+        return Hint(name, context.note(name), _metadata_evidence(context, name))
     for text in context.path_names:
         if "metric" in text.lower() or "mono" in text.lower():
             return Hint(name, "metric" in text.lower(), f"the name {text!r}")
@@ -121,7 +121,7 @@ def find_window(context: FileContext, is_tiny: bool) -> Hint[int]:
     if _is_side(window, 1):
         return Hint(name, window, f"config.json says {window}")
     if _is_side(context.note(name), 1):
-        return Hint(name, context.note(name), _metadata(context, name))
+        return Hint(name, context.note(name), _metadata_evidence(context, name))
     for text in context.path_names:
         if match := re.search(r"swin.*?(256|384)", text.lower()):
             side = int(match[1])
@@ -134,8 +134,8 @@ def find_window(context: FileContext, is_tiny: bool) -> Hint[int]:
 def find_side(context: FileContext, window: int) -> Hint[int]:
     """Side in pixels of the images that Swin V2 was trained on, where no mask in the file tells."""
     side = context.note("side")
-    if _is_side(side, 1, LARGEST_SIDE):
-        return Hint("side", side, _metadata(context, "side"))
+    if _is_side(side, 1, MAX_SIDE):
+        return Hint("side", side, _metadata_evidence(context, "side"))
     return Hint("side", 16 * window, "16 windows, as all published models")
 
 
@@ -158,7 +158,7 @@ def find_pretrained_window(context: FileContext, overrides: Overrides, window: i
     listed = context.backbone_config.get("pretrained_window_sizes")
     for sides, evidence in (
         (listed, f"config.json says {listed}"),
-        (context.note(name), _metadata(context, name)),
+        (context.note(name), _metadata_evidence(context, name)),
     ):
         if isinstance(sides, list) and len(sides) == 4 and all(map(_is_side, sides)):
             a, b, c, d = sides
@@ -174,41 +174,41 @@ def find_normalisation(context: FileContext) -> Hint[tuple[Triple, Triple]] | No
     listed = [context.preprocessor.get(key) for key in ("image_mean", "image_std")]
     for values, evidence in (
         (listed, "preprocessor_config.json"),
-        (context.note(name), _metadata(context, name)),
+        (context.note(name), _metadata_evidence(context, name)),
     ):
         if isinstance(values, list) and len(values) == 2:
-            mean, std = _triple(values[0], 0), _triple(values[1], 1e-3)
+            mean, std = _rgb_triple(values[0], 0), _rgb_triple(values[1], 1e-3)
             if mean is not None and std is not None:
                 return Hint(name, (mean, std), evidence)
     return None
 
 
-def _metadata(context: FileContext, key: str) -> str:
+def _metadata_evidence(context: FileContext, key: str) -> str:
     """The evidence of an answer in the file's metadata."""
     return f"the file's metadata: {key} = {context.metadata.get(key, '')[:60]}"
 
 
-def _is_number(value: object, least: float, most: float) -> TypeGuard[float]:
+def _is_number(value: object, minimum: float, maximum: float) -> TypeGuard[float]:
     """Whether a file's JSON holds a number in a range that makes sense."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
-    return least <= value <= most
+    return minimum <= value <= maximum
 
 
-def _is_side(value: object, least: int = 0, most: int = LARGEST_WINDOW) -> TypeGuard[int]:
-    return isinstance(value, int) and _is_number(value, least, most)
+def _is_side(value: object, minimum: int = 0, maximum: int = MAX_WINDOW) -> TypeGuard[int]:
+    return isinstance(value, int) and _is_number(value, minimum, maximum)
 
 
-def _triple(value: object, least: float) -> Triple | None:
+def _rgb_triple(value: object, minimum: float) -> Triple | None:
     """Three numbers of a file's JSON, one for each colour."""
     if not isinstance(value, list) or len(value) != 3:
         return None
-    if not all(_is_number(number, least, 10) for number in value):
+    if not all(_is_number(number, minimum, 10) for number in value):
         return None
     return float(value[0]), float(value[1]), float(value[2])
 
 
-def _variant_in(text: str) -> str | None:
+def _variant_in_name(text: str) -> str | None:
     text = text.lower()
     if re.search(r"depth[-_ ]?anything[-_ ]?(ac[-_ ]?)?v?2|distill[-_ ]?any[-_ ]?depth", text):
         return "v2"

@@ -30,20 +30,20 @@ def network_size(size: Size, rule: ImageRule, side: int | None = None) -> Size:
         side = rule.multiple * (1 if times <= 1 else times + times % 2)
         return side, side
     if rule.fit == "stretch":
-        side = _snap(side, rule.multiple, rule.multiple)
+        side = _round_to_multiple(side, rule.multiple, rule.multiple)
         return side, side
     height, width = size
     scales = (side / height, side / width)
     if rule.fit == "cover":
         scale = max(scales)
-        least = side
+        minimum = side
     else:
         closest = scales[1] if abs(1 - scales[1]) < abs(1 - scales[0]) else scales[0]
         scale = closest if rule.fit == "closest" else min(scales)
-        least = rule.multiple
+        minimum = rule.multiple
     return (
-        _snap(scale * height, rule.multiple, least),
-        _snap(scale * width, rule.multiple, least),
+        _round_to_multiple(scale * height, rule.multiple, minimum),
+        _round_to_multiple(scale * width, rule.multiple, minimum),
     )
 
 
@@ -54,11 +54,15 @@ def to_network(images: Tensor, rule: ImageRule, size: Size) -> Tensor:
     official code has OpenCV do it. In float64 where the device has it: in float32 the
     sample positions alone are off by 1e-4 of a pixel's value on large photographs.
     """
-    exact = finest(images.device)
+    exact = exact_dtype(images.device)
     images = images.to(exact)
     height, width = images.shape[-2:]
     if rule.shrink == "area" and size[0] <= height and size[1] <= width:
-        images = _box(height, size[0], images) @ images @ _box(width, size[1], images).T
+        images = (
+            _area_weights(height, size[0], images)
+            @ images
+            @ _area_weights(width, size[1], images).T
+        )
     elif (height, width) != size:
         images = F.interpolate(images, size=size, mode="bicubic", align_corners=False)
     mean = torch.tensor(rule.mean, dtype=exact, device=images.device).view(3, 1, 1)
@@ -66,8 +70,8 @@ def to_network(images: Tensor, rule: ImageRule, size: Size) -> Tensor:
     return images.sub(mean).div_(std).float()
 
 
-def finest(device: torch.device) -> torch.dtype:
-    """The finest number format that a device is sure to compute in."""
+def exact_dtype(device: torch.device) -> torch.dtype:
+    """The widest floating-point format that a device is sure to compute in."""
     return torch.float64 if device.type in ("cpu", "cuda") else torch.float32
 
 
@@ -85,14 +89,14 @@ def to_image(depth: Tensor, rule: ImageRule, size: Size) -> Tensor:
     return resized.squeeze(1)
 
 
-def _snap(side: float, multiple: int, least: int) -> int:
+def _round_to_multiple(side: float, multiple: int, minimum: int) -> int:
     snapped = round(side / multiple) * multiple
-    if snapped < least:
+    if snapped < minimum:
         snapped = math.ceil(max(side, 1e-9) / multiple) * multiple
     return snapped
 
 
-def _box(side: int, smaller: int, like: Tensor) -> Tensor:
+def _area_weights(side: int, smaller: int, like: Tensor) -> Tensor:
     """smaller×side: the share of each pixel in each larger one, which is its average."""
     edges = torch.arange(smaller + 1, device=like.device, dtype=like.dtype) * (side / smaller)
     pixels = torch.arange(side, device=like.device, dtype=like.dtype)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ..layers import Ops, as_it_is
+from ..layers import Ops, keep_memory_format
 from .config import DPTConfig, ReassembleConfig
 from .encoders.stage import Stage
 
@@ -42,14 +42,14 @@ class ReassembleStage(nn.Module):
         if config.resampled:
             self.resample.append(resampling(scale, channels, ops))
         self.fuse_proj = ops.Conv2d(channels, features, kernel_size=3, padding=1, bias=False)
-        self.lay_out = getattr(ops, "channels_last", as_it_is)
+        self.set_memory_format = getattr(ops, "channels_last", keep_memory_format)
 
     def forward(self, stage: Stage) -> Tensor:
         """A stage's map B×C×h×w and cls token B×C → B×F×h'×w'."""
         x = stage.map  # B×C×h×w
         if self.readout_proj is not None:
             x = self.readout_proj(stage).permute(0, 3, 1, 2)  # B×C×h×w
-        x = self.resample(self.lay_out(x))  # B×channels×h'×w'
+        x = self.resample(self.set_memory_format(x))  # B×channels×h'×w'
         return self.fuse_proj(x)  # B×F×h'×w'
 
 

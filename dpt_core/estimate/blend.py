@@ -68,10 +68,10 @@ def align_pass(estimate: Tensor, whole: Tensor) -> ScaleShift | None:
     if not (x.amax() - x.amin() > 1e-6 * x.abs().amax()) or y.amin() == y.amax():
         return None
     scale_shift = fit_robust(x, y)
-    ratio = scale_shift.scale * _spread(x) / max(_spread(y), 1e-30)
+    ratio = scale_shift.scale * _deviation(x) / max(_deviation(y), 1e-30)
     return scale_shift if SPREAD_RATIO_RANGE[0] <= ratio <= SPREAD_RATIO_RANGE[1] else None
 
 
-def _spread(values: Tensor) -> float:
+def _deviation(values: Tensor) -> float:
     """Mean absolute deviation from the median."""
     return float((values - values.median()).abs().mean())

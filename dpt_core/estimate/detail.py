@@ -19,7 +19,7 @@ from .guided_filter import refine_edges
 from .panorama import blend_seam, crop_padding, pad_circular
 from .tiles import feather, region_box, tile_boxes, tile_weight
 
-WRAP = 0.25  # share of a side that is repeated beyond each end where opposite sides meet
+WRAP_SHARE = 0.25  # share of a side that is repeated beyond each end where opposite sides meet
 
 Circular = Literal["off", "horizontal", "both"]
 
@@ -91,8 +91,8 @@ def infer_with_detail(
     if count == 0:
         raise ValueError("There are no images. Connect at least one.")
     padding = (
-        round(WRAP * height) if settings.circular == "both" else 0,
-        round(WRAP * width) if settings.circular != "off" else 0,
+        round(WRAP_SHARE * height) if settings.circular == "both" else 0,
+        round(WRAP_SHARE * width) if settings.circular != "off" else 0,
     )
     infer_pass = partial(infer_flip_averaged, infer) if settings.flip else infer
     values = torch.empty(count, height, width)
@@ -103,7 +103,7 @@ def infer_with_detail(
         image = images[number : number + 1]
         padded = pad_circular(image, padding)
         whole = infer_pass(padded)
-        near = _tiled(disparity(whole)[0], infer_pass, padded, settings)
+        near = _add_tiles(disparity(whole)[0], infer_pass, padded, settings)
         near = blend_seam(near, padding)
         if masks is not None and masks[number].any():
             box = region_box(masks[number])
@@ -127,7 +127,7 @@ def infer_with_detail(
     )
 
 
-def _tiled(values: Tensor, infer: Infer, image: Tensor, settings: DetailSettings) -> Tensor:
+def _add_tiles(values: Tensor, infer: Infer, image: Tensor, settings: DetailSettings) -> Tensor:
     """The disparity H×W of an image 1×3×H×W, with the finer detail of its tiles."""
     if settings.tiles == 1:
         return values

@@ -7,7 +7,7 @@ from ..depth_map import Depth
 from ..progress import Progress
 from .blend import Infer
 
-LARGEST = torch.finfo(torch.float16).max
+MAX_FLOAT16 = torch.finfo(torch.float16).max
 STORED_AS_FLOAT16 = ("values", "sky")
 
 
@@ -37,10 +37,10 @@ def infer_and_store_float16(
         part = infer(images[start : start + chunk])
         end = start + len(part.values)
         largest = float(part.values.abs().amax())
-        if largest > LARGEST:
+        if largest > MAX_FLOAT16:
             raise ValueError(
                 f"The raw depth of images {start} to {end - 1} (counted from 0) goes up to "
-                f"{largest:g}, and float16 holds {LARGEST:g} at most. Keep the depth in float32."
+                f"{largest:g}, and float16 holds {MAX_FLOAT16:g} at most. Keep the depth in float32."
             )
         if depth is None:
             depth = _allocate(part, len(images))

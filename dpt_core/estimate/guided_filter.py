@@ -76,18 +76,18 @@ def _fit(guide: Tensor, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         the windows that contain a pixel.
     """
     count, position = len(guide), range(len(guide) - 2, len(guide))
-    mean, mean_value = _box(guide), _box(values)
+    mean, mean_value = _box_mean(guide), _box_mean(values)
     # (covariance of the guide + ridge) · slopes = covariance with the values: K equations at
     # every pixel, their right side in the last column.
     system = values.new_empty(count, count + 1, *values.shape)
     for i in range(count):
         for j in range(i, count):
-            system[i, j] = _box(guide[i] * guide[j]) - mean[i] * mean[j]
+            system[i, j] = _box_mean(guide[i] * guide[j]) - mean[i] * mean[j]
             system[j, i] = system[i, j]
         system[i, i] += POSITION_RIDGE if i in position else MIN_CONTRAST**2
-        system[i, count] = _box(guide[i] * values) - mean[i] * mean_value
+        system[i, count] = _box_mean(guide[i] * values) - mean[i] * mean_value
     covariance = system[:, count].clone()
-    variance = _box(values * values) - mean_value**2
+    variance = _box_mean(values * values) - mean_value**2
     by_position = torch.stack([covariance[i] ** 2 / system[i, i] for i in position]).sum(dim=0)
     for i in range(count):  # Gauss–Jordan elimination
         system[i, i:] /= system[i, i].clone()
@@ -99,10 +99,10 @@ def _fit(guide: Tensor, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     explained = (slopes * covariance).sum(dim=0) - by_position
     least = (MIN_VARIANCE * values.var(correction=0)).clamp(min=torch.finfo(values.dtype).tiny)
     trust = (explained / (variance - by_position + least)).clamp(0, 1)
-    return _box(trust * slopes), _box(trust * offset), _box(trust)
+    return _box_mean(trust * slopes), _box_mean(trust * offset), _box_mean(trust)
 
 
-def _box(maps: Tensor) -> Tensor:
+def _box_mean(maps: Tensor) -> Tensor:
     """The mean over the window around each pixel, cut off at the border. …×h×w."""
     kernel = 2 * RADIUS + 1
     pooled = F.avg_pool2d(

@@ -12,17 +12,19 @@ from ..checkpoint.shapes import format_dtype
 from ..depth.config import DPTConfig, Fit, ImageRule
 from ..depth.heads.depth import Prediction
 from ..depth.network import DPT
-from ..depth.preprocessing import Size, finest, network_size, to_image, to_network
+from ..depth.preprocessing import Size, exact_dtype, network_size, to_image, to_network
 from ..depth_map import Depth
 from ..errors import PrecisionWarning
 from ..geometry.camera import check_fov, intrinsics_of_fov
 from ..images import check_images
 from ..progress import Progress
 from .chunks import auto_chunk, run_in_chunks
-from .precision import find_lost, in_float32
+from .precision import find_degenerate, in_float32
 from .sky import fill_sky
 
-MOST_PIXELS = 2**25  # of the network's input: 5,792², with which a strip's length would explode
+MAX_INPUT_PIXELS = (
+    2**25
+)  # of the network's input: 5,792², with which a strip's length would explode
 
 
 @dataclass
@@ -113,11 +115,11 @@ class DepthModel:
             progress,
             self.config.images_together,
         )
-        for part, (depth, lost) in chunks:
+        for part, (depth, degenerate) in chunks:
             values[part] = depth.depth
             if sky is not None and depth.sky is not None:
                 sky[part] = depth.sky
-            again += lost
+            again += degenerate
         if again:
             notice = PrecisionWarning(again, format_dtype(self.dtype))
             warnings.warn(notice, stacklevel=3)  # the decorator's frame lies between
@@ -134,23 +136,23 @@ class DepthModel:
     def _run(self, images: Tensor, rule: ImageRule, size: Size) -> tuple[Prediction, int]:
         """One chunk, at the images' size, and how many images took a second run in float32."""
         image_size = (images.shape[-2], images.shape[-1])
-        if images.itemsize > finest(self.device).itemsize:
+        if images.itemsize > exact_dtype(self.device).itemsize:
             images = images.float()
         inputs = to_network(images.to(self.device), rule, size)
         depth, sky = self.net.predict(inputs.to(self.dtype))
-        lost = find_lost(depth) if depth.itemsize < 4 else []
-        if lost:
+        degenerate = find_degenerate(depth) if depth.itemsize < 4 else []
+        if degenerate:
             depth, sky = depth.float(), None if sky is None else sky.float()
             with in_float32(self.net, self.dtype, self.casts_weights):
-                for number in lost:
-                    better = self.net.predict(inputs[number : number + 1])
-                    depth[number] = better.depth[0]
-                    if sky is not None and better.sky is not None:
-                        sky[number] = better.sky[0]
+                for number in degenerate:
+                    exact = self.net.predict(inputs[number : number + 1])
+                    depth[number] = exact.depth[0]
+                    if sky is not None and exact.sky is not None:
+                        sky[number] = exact.sky[0]
         if sky is not None:
             depth = fill_sky(depth.float(), sky.float())
             sky = to_image(sky, rule, image_size)
-        return Prediction(to_image(depth, rule, image_size), sky), len(lost)
+        return Prediction(to_image(depth, rule, image_size), sky), len(degenerate)
 
     def _metres_per_unit(self, fov: float | None, network_width: int) -> float | None:
         """What brings depth to metres: the focal length in pixels times a constant."""
@@ -160,15 +162,15 @@ class DepthModel:
         return focal * self.config.head.metres_per_focal
 
     def _network_size(self, images: Tensor, resolution: int | None, rule: ImageRule) -> Size:
-        least = 1 if rule.fit == "square" else rule.multiple
-        if resolution is not None and resolution < least:
+        minimum = 1 if rule.fit == "square" else rule.multiple
+        if resolution is not None and resolution < minimum:
             raise ValueError(
-                f"resolution is {resolution}; it must be at least {least} pixels. This model's "
+                f"resolution is {resolution}; it must be at least {minimum} pixels. This model's "
                 f"own is {rule.side}."
             )
         height, width = images.shape[-2:]
         size = network_size((height, width), rule, resolution)
-        if size[0] * size[1] > MOST_PIXELS:
+        if size[0] * size[1] > MAX_INPUT_PIXELS:
             raise ValueError(
                 f"Images of {width}×{height} pixels would enter the network at "
                 f"{size[1]:,}×{size[0]:,}. Cut them to a shape less long and thin, or choose a "

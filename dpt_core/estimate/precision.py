@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 
-def find_lost(depth: Tensor) -> list[int]:
+def find_degenerate(depth: Tensor) -> list[int]:
     """The images of B×H×W whose depth is NaN or infinite somewhere, or the same everywhere."""
     low, high = depth.flatten(1).float().aminmax(dim=1)
     spread = high - low  # NaN where a value is NaN or both ends are infinite

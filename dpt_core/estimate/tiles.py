@@ -65,11 +65,11 @@ def region_box(mask: Tensor) -> Box:
     """The bounding box of a mask H×W bool, with a margin that gives the model some context."""
     set_pixels = [along.nonzero().flatten() for along in (mask.any(dim=1), mask.any(dim=0))]
     ends = [(int(index[0]), int(index[-1]) + 1) for index in set_pixels]
-    least = MIN_REGION_ASPECT * max(end - start for start, end in ends)
+    min_length = MIN_REGION_ASPECT * max(end - start for start, end in ends)
     spans = []
     for (start, end), side in zip(ends, mask.shape, strict=True):
         margin = max(
-            1, round(REGION_MARGIN * (end - start)), math.ceil((least - (end - start)) / 2)
+            1, round(REGION_MARGIN * (end - start)), math.ceil((min_length - (end - start)) / 2)
         )
         spans += [max(0, start - margin), min(side, end + margin)]
     return Box(*spans)

@@ -13,6 +13,6 @@ from torch import Tensor
 Ops = Any
 
 
-def as_it_is(x: Tensor) -> Tensor:
+def keep_memory_format(x: Tensor) -> Tensor:
     """The memory layout of who has no other: `Ops.channels_last` where a namespace lacks it."""
     return x

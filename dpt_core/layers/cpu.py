@@ -22,11 +22,13 @@ __all__ = [
 ]
 
 # Where a 1×1 convolution runs in oneDNN and a matrix product in MKL: x86 builds of PyTorch.
-HAS_BOTH = platform.machine() in ("x86_64", "AMD64") and torch.backends.mkldnn.is_available()
-LEAST_TOKENS, LEAST_WIDTH = 512, 256  # below these the two are equally fast
+HAS_ONEDNN_AND_MKL = (
+    platform.machine() in ("x86_64", "AMD64") and torch.backends.mkldnn.is_available()
+)
+MIN_TOKENS, MIN_WIDTH = 512, 256  # below these the two are equally fast
 
 # In and out, and of the map: a plain convolution is faster below these.
-LEAST_CHANNELS, LEAST_PIXELS = (96, 128), 60 * 60
+MIN_IN_CHANNELS, MIN_OUT_CHANNELS, MIN_PIXELS = 96, 128, 60 * 60
 
 
 class Linear(nn.Linear):
@@ -41,11 +43,11 @@ class Linear(nn.Linear):
         """B×…×C → B×…×outputs."""
         x = input
         is_large = (
-            x.numel() >= LEAST_TOKENS * self.in_features
-            and min(self.in_features, self.out_features) >= LEAST_WIDTH
+            x.numel() >= MIN_TOKENS * self.in_features
+            and min(self.in_features, self.out_features) >= MIN_WIDTH
         )
         is_plain = x.is_cpu and x.dtype in (torch.float32, torch.bfloat16)
-        if not (HAS_BOTH and is_large and is_plain and torch.get_num_threads() > 1):
+        if not (HAS_ONEDNN_AND_MKL and is_large and is_plain and torch.get_num_threads() > 1):
             return super().forward(x)
         # Tokens are the pixels of an image of one column, channels innermost: nothing is copied.
         image = x.reshape(1, -1, 1, self.in_features).permute(0, 3, 1, 2)
@@ -63,13 +65,13 @@ class Conv2d(nn.Conv2d):
         """B×C×H×W → B×outputs×h×w."""
         is_3x3 = self.kernel_size == (3, 3) and self.stride == self.padding == (1, 1)
         is_large = (
-            self.in_channels >= LEAST_CHANNELS[0]
-            and self.out_channels >= LEAST_CHANNELS[1]
-            and input.shape[-2] * input.shape[-1] >= LEAST_PIXELS
+            self.in_channels >= MIN_IN_CHANNELS
+            and self.out_channels >= MIN_OUT_CHANNELS
+            and input.shape[-2] * input.shape[-1] >= MIN_PIXELS
         )
         is_learning = torch.is_grad_enabled() and (input.requires_grad or self.weight.requires_grad)
         is_plain = input.is_cpu and input.dtype == torch.float32
-        if HAS_BOTH and is_3x3 and is_large and is_plain and not is_learning:
+        if HAS_ONEDNN_AND_MKL and is_3x3 and is_large and is_plain and not is_learning:
             return winograd_conv3x3(input, self.weight, self.bias)
         return super().forward(input)
 
@@ -99,7 +101,7 @@ FROM_POINTS = (
     (0.0, 1.0, 1.0, 0.25, 4.0, 0.0),
     (0.0, 1.0, -1.0, 0.125, -8.0, 1.0),
 )
-TILES = 128  # at a time
+TILES_PER_BAND = 128  # at a time
 
 
 def winograd_conv3x3(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -112,7 +114,7 @@ def winograd_conv3x3(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     batch, channels, height, width = x.shape
     outputs = len(weight)
     columns = -(-width // 4)
-    rows = max(1, TILES // (batch * columns))  # of tiles, that are worked on at a time
+    rows = max(1, TILES_PER_BAND // (batch * columns))  # of tiles, that are worked on at a time
     to_points, kernel_to_points, from_points = (
         torch.kron(matrix, matrix)
         for matrix in map(x.new_tensor, (TO_POINTS, KERNEL_TO_POINTS, FROM_POINTS))
@@ -146,7 +148,7 @@ def winograd_conv3x3(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return result.permute(0, 3, 1, 2)
 
 
-QUERIES = 512  # at a time, so that their row of the attention matrix stays in the cache
+QUERY_CHUNK = 512  # at a time, so that their row of the attention matrix stays in the cache
 
 
 def channels_last(x: Tensor) -> Tensor:
@@ -162,7 +164,7 @@ def scaled_dot_product_attention(
     query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None
 ) -> Tensor:
     """As `torch.nn.functional` has it, of B×heads×N×d; in bfloat16 by matrix products."""
-    is_slow = query.is_cpu and query.dtype == torch.bfloat16 and query.shape[-2] >= QUERIES
+    is_slow = query.is_cpu and query.dtype == torch.bfloat16 and query.shape[-2] >= QUERY_CHUNK
     if is_slow and attn_mask is None:
         return attend_by_products(query, key, value)
     return F.scaled_dot_product_attention(query, key, value, attn_mask=attn_mask)
@@ -180,6 +182,6 @@ def attend_by_products(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     mixed = torch.empty_like(value, memory_format=torch.contiguous_format)
     heads = zip(*(x.flatten(0, 1) for x in (mixed, query, key, value.contiguous())), strict=True)
     for result, queries, keys, values in heads:
-        for rows, part in zip(result.split(QUERIES), queries.split(QUERIES), strict=True):
+        for rows, part in zip(result.split(QUERY_CHUNK), queries.split(QUERY_CHUNK), strict=True):
             rows.copy_((part @ keys).softmax(dim=-1) @ values)
     return mixed

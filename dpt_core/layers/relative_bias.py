@@ -13,7 +13,7 @@ from .positions import Grid
 
 CACHE_BYTES = 256 * 2**20
 MakeOffsets = Callable[[], Tensor]  # → heads×(2r−1)×(2c−1)
-Spread = Callable[[Tensor], Tensor]  # heads×(2r−1)×(2c−1) → heads×N×N
+Expand = Callable[[Tensor], Tensor]  # heads×(2r−1)×(2c−1) → heads×N×N
 
 
 class BiasCache:
@@ -35,29 +35,29 @@ class BiasCache:
         return sum(entry.kept.nbytes for entry in list(self._entries.values()))
 
     def get(
-        self, module: nn.Module, setting: Hashable, offsets: MakeOffsets, spread: Spread
+        self, module: nn.Module, setting: Hashable, offsets: MakeOffsets, expand: Expand
     ) -> Tensor:
-        """The bias of a module: what `spread` makes of `offsets()`.
+        """The bias of a module: what `expand` makes of `offsets()`.
 
         Args:
             module: whose weights the bias is made of, and of nothing else but `setting`.
             setting: grid, device and dtype.
-            offsets, spread: the two steps in which it is made.
+            offsets, expand: the two steps in which it is made.
         """
         weights = list(module.parameters())
         if torch.is_grad_enabled() and any(weight.requires_grad for weight in weights):
-            return spread(offsets())  # a kept one would have no gradient, or an old one
+            return expand(offsets())  # a kept one would have no gradient, or an old one
         versions = [_version(weight) for weight in weights]
         entry = self._entries.get(module)
         if entry is None or not entry.holds_for(setting, weights, versions):
             kept = offsets()
             if not kept.is_cpu:
-                kept = spread(kept)
+                kept = expand(kept)
             entry = _Entry(setting, [ref(weight) for weight in weights], versions, kept)
             self._entries.pop(module, None)
             if self.bytes + kept.nbytes <= self.limit:
                 self._entries[module] = entry
-        return spread(entry.kept) if entry.kept.is_cpu else entry.kept
+        return expand(entry.kept) if entry.kept.is_cpu else entry.kept
 
     def clear(self) -> None:
         """Forget everything and free its memory."""
@@ -87,7 +87,7 @@ def _version(weight: Tensor) -> int:
 BIASES = BiasCache()  # of all networks
 
 
-def by_offset(offsets: Tensor, grid: Grid, cls: Tensor | None = None) -> Tensor:
+def expand_offsets(offsets: Tensor, grid: Grid, cls: Tensor | None = None) -> Tensor:
     """heads×(2r−1)×(2c−1) values by offset → heads×N×N for the N = r×c tokens of a grid.
 
     Entry (i, j) is the value at row_i − row_j + r − 1 and column_i − column_j + c − 1.
@@ -131,8 +131,8 @@ class RelativeBias(nn.Module):
 
     def forward(self, grid: Grid, x: Tensor) -> Tensor:
         """heads×(1+N)×(1+N) for tokens like `x`: N of a grid, and the cls token before them."""
-        offsets, spread = partial(self.offsets, grid, x), partial(self.spread, grid)
-        return BIASES.get(self, (grid, x.device, x.dtype), offsets, spread)
+        offsets, expand = partial(self.offsets, grid, x), partial(self.expand, grid)
+        return BIASES.get(self, (grid, x.device, x.dtype), offsets, expand)
 
     def offsets(self, grid: Grid, x: Tensor) -> Tensor:
         """heads×(2r−1)×(2c−1) for tokens like `x` on a grid of r×c; resampled in float32."""
@@ -143,6 +143,6 @@ class RelativeBias(nn.Module):
             offsets = F.interpolate(offsets, size=size, mode="bilinear", align_corners=False)
         return offsets[0].to(x)
 
-    def spread(self, grid: Grid, offsets: Tensor) -> Tensor:
+    def expand(self, grid: Grid, offsets: Tensor) -> Tensor:
         """heads×(1+N)×(1+N) for the N tokens of a grid and the cls token before them."""
-        return by_offset(offsets, grid, self.table[-3:].to(offsets).T)
+        return expand_offsets(offsets, grid, self.table[-3:].to(offsets).T)

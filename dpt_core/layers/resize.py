@@ -13,7 +13,7 @@ def resize_map(x: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(x, size=size, mode="bilinear", align_corners=True)
 
 
-class Rows:
+class ResizedRows:
     """Rows `top` to `bottom` (not included) of a map that is resized from `height` to `resized`.
 
     Attributes:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..depth_map import Depth, disparity, meant_pixels, valid_pixels
+from ..depth_map import Depth, disparity, unmasked_pixels, valid_pixels
 
 
 class Limits(NamedTuple):
@@ -30,7 +30,7 @@ def valid_disparity(depth: Depth, number: int) -> tuple[Tensor, Tensor]:
         ValueError: NaN or infinite values where the image is meant to have depth.
     """
     values = disparity(depth.frame(number))[0]
-    if not torch.isfinite(values[meant_pixels(depth, number)]).all():
+    if not torch.isfinite(values[unmasked_pixels(depth, number)]).all():
         raise ValueError(
             f"The depth of image {number} (counted from 0) has NaN or infinite values. If a model "
             "made it, set precision to float32 in Load DPT Checkpoint."

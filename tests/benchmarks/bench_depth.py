@@ -114,7 +114,7 @@ def alone(who: str, case: Case, peer: str, path: Path) -> dict[str, float]:
     start = time.perf_counter()
     run = work(load(who, peer, case, path), case)
     seconds = time.perf_counter() - start
-    timing.forget_peak()
+    timing.reset_peak()
     before = timing.megabytes("VmRSS")
     run()
     run()

@@ -19,7 +19,7 @@ def grown(count: int) -> float:
     """Megabytes at the peak above what was held before, without the depth that is returned."""
     model = dpt_core.load(DEMO_CHECKPOINT)
     frames = torch.rand(1, 3, *SIZE).expand(count, -1, -1, -1)
-    timing.forget_peak()
+    timing.reset_peak()
     before = timing.megabytes("VmRSS")
     depth = model.infer(frames, batch_size=CHUNK)
     return timing.megabytes("VmHWM") - before - depth.values.nbytes / 1e6

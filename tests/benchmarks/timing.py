@@ -52,7 +52,7 @@ def megabytes(field: str) -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith(field)) * 1.024e-3
 
 
-def forget_peak() -> None:
+def reset_peak() -> None:
     """Let VmHWM start again from what is held now (Linux)."""
     Path("/proc/self/clear_refs").write_text("5")
 

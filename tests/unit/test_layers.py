@@ -29,7 +29,7 @@ def test_linear_takes_tokens_that_are_a_slice() -> None:
 def test_linear_runs_as_a_convolution_where_that_is_faster(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     conv2d = F.conv2d
-    monkeypatch.setattr(cpu, "HAS_BOTH", True)
+    monkeypatch.setattr(cpu, "HAS_ONEDNN_AND_MKL", True)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     monkeypatch.setattr(F, "conv2d", lambda *args: calls.append(1) or conv2d(*args))
     layer = cpu.Linear(256, 256)
@@ -61,7 +61,7 @@ def test_winograd_is_the_convolution(size: tuple[int, int, int], bias: bool) -> 
 def test_convolution_is_fast_only_where_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     plain = cpu.winograd_conv3x3
-    monkeypatch.setattr(cpu, "HAS_BOTH", True)
+    monkeypatch.setattr(cpu, "HAS_ONEDNN_AND_MKL", True)
     monkeypatch.setattr(cpu, "winograd_conv3x3", lambda *args: calls.append(1) or plain(*args))
     x = torch.randn(1, 128, 60, 60)
     layer = cpu.Conv2d(128, 128, kernel_size=3, padding=1)
@@ -123,5 +123,5 @@ def test_attention_is_products_only_where_they_are_faster(monkeypatch: pytest.Mo
     assert not calls
     fast = layer(x)
     assert calls == [1]
-    monkeypatch.setattr(cpu, "QUERIES", 513)
+    monkeypatch.setattr(cpu, "QUERY_CHUNK", 513)
     torch.testing.assert_close(fast, layer(x), atol=0.02, rtol=0.02)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from dpt_core import DepthModel, load
 from dpt_core.checkpoint.family import Family
 from dpt_core.depth.families import FAMILIES
-from dpt_core.layers.relative_bias import BiasCache, RelativeBias, by_offset
+from dpt_core.layers.relative_bias import BiasCache, RelativeBias, expand_offsets
 from tests.builders import tiny_checkpoint, write_checkpoint
 
 OWNER = nn.Identity()  # a module whose bias it is
@@ -24,7 +24,7 @@ GRIDS = [(1, 1), (3, 3), (2, 5), (4, 3)]
 def test_every_pair_has_the_value_of_its_offset(grid: tuple[int, int]) -> None:
     rows, columns = grid
     offsets = torch.randn(2, 2 * rows - 1, 2 * columns - 1)
-    bias = by_offset(offsets, grid).view(2, rows, columns, rows, columns)
+    bias = expand_offsets(offsets, grid).view(2, rows, columns, rows, columns)
     for i in range(rows):
         for j in range(columns):
             for k in range(rows):
@@ -39,12 +39,12 @@ def test_the_cls_token_has_values_of_its_own(grid: tuple[int, int]) -> None:
     with torch.no_grad():
         table.table.normal_()
         offsets = table.offsets(grid, torch.empty(0))
-        bias = table.spread(grid, offsets)
+        bias = table.expand(grid, offsets)
     to_token, from_token, itself = table.table[-3:].detach()
     assert (bias[:, 0, 1:] == to_token[:, None]).all()
     assert (bias[:, 1:, 0] == from_token[:, None]).all()
     assert torch.equal(bias[:, 0, 0], itself)
-    assert torch.equal(bias[:, 1:, 1:], by_offset(offsets, grid))
+    assert torch.equal(bias[:, 1:, 1:], expand_offsets(offsets, grid))
 
 
 class TestCache:
@@ -55,7 +55,7 @@ class TestCache:
             made.append(torch.ones(1, 2 * size - 1, 2 * size - 1, device=device))
             return made[-1]
 
-        return cache.get(of, size, offsets, partial(by_offset, grid=(size, size)))
+        return cache.get(of, size, offsets, partial(expand_offsets, grid=(size, size)))
 
     def test_a_cpu_keeps_the_values_by_offset_alone(self) -> None:
         cache, made = BiasCache(), []
@@ -97,8 +97,8 @@ class TestCache:
             self.get(cache, [], "meta", 2)
             return torch.ones(1, 7, 7, device="meta")
 
-        spread = partial(by_offset, grid=(4, 4))
-        cache.get(OWNER, 4, while_another_runs, spread)
+        expand = partial(expand_offsets, grid=(4, 4))
+        cache.get(OWNER, 4, while_another_runs, expand)
         assert self.get(cache, [], "meta", 2).shape == (1, 4, 4)
         assert self.get(cache, [], "meta", 4).shape == (1, 16, 16)
 

@@ -19,13 +19,13 @@ from torch import Tensor
 from .score import Predictor
 
 PAIRS = Path(__file__).with_name("pairs.json")
-LONGEST = 1024  # pixels at which a photograph is read
+MAX_SIDE = 1024  # pixels at which a photograph is read
 
 
 def read_photo(path: Path) -> Tensor:
-    """A photograph as 1×3×H×W in [0, 1], at most LONGEST pixels long."""
+    """A photograph as 1×3×H×W in [0, 1], at most MAX_SIDE pixels long."""
     with Image.open(path) as image:
-        image.thumbnail((LONGEST, LONGEST))
+        image.thumbnail((MAX_SIDE, MAX_SIDE))
         values = np.asarray(image.convert("RGB"), np.float32) / 255
     return torch.from_numpy(values).permute(2, 0, 1)[None]
 

@@ -12,7 +12,7 @@ from .scene_types import SceneType
 from .stream import render_random
 from .textures import make_atlas
 
-FARTHEST = 100.0  # metres; what is farther away, mountains and sky, does not count
+MAX_DISTANCE = 100.0  # metres; what is farther away, mountains and sky, does not count
 SIZE = 252
 Predictor = Callable[[Tensor], Tensor]  # images B×3×H×W → inverse depth B×H×W
 
@@ -60,8 +60,8 @@ def align(predicted: Tensor, inverse: Tensor, valid: Tensor) -> Tensor:
 
 def errors(predicted: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
     """AbsRel and the share of δ < 1.25 of each map, after scale and shift."""
-    valid = depth < FARTHEST
-    aligned = align(predicted, 1 / depth, valid).clamp_min(1 / FARTHEST)
+    valid = depth < MAX_DISTANCE
+    aligned = align(predicted, 1 / depth, valid).clamp_min(1 / MAX_DISTANCE)
     guess, true = 1 / aligned, torch.where(valid, depth, 1.0)
     total = valid.flatten(1).sum(1).clamp_min(1)
     relative = ((guess - true).abs() / true * valid).flatten(1).sum(1) / total
@@ -88,7 +88,7 @@ def score(
     """Each predictor's mean scores over the same `count` scenes."""
     results: dict[str, list[Tensor]] = {name: [] for name in predictors}
     for images, depth in random_scenes(scene_types, count, seed):
-        seen = (depth < FARTHEST).flatten(1).float().mean(1) > 0.1
+        seen = (depth < MAX_DISTANCE).flatten(1).float().mean(1) > 0.1
         for name, predict in predictors.items():
             results[name].append(torch.stack(errors(predict(images), depth), dim=1)[seen])
     return {name: Scores(*torch.cat(rows).mean(0).tolist()) for name, rows in results.items()}

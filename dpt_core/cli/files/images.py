@@ -25,7 +25,7 @@ IMAGE_SUFFIXES = (
     ".tiff",
     ".webp",
 )
-LARGEST_UINT16 = 65535
+MAX_UINT16 = 65535
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -56,7 +56,7 @@ def read_image(path: Path) -> np.ndarray:
 def _to_rgb(image: Image.Image) -> np.ndarray:
     if image.mode == "F" or image.mode.startswith("I"):
         # Pillow's own conversion would clip these at 255.
-        largest = 1 if image.mode == "F" else LARGEST_UINT16
+        largest = 1 if image.mode == "F" else MAX_UINT16
         grey = np.asarray(image).astype(np.float32) / largest
         if not (grey.min() >= 0 and grey.max() <= 1):
             raise InputError(f"its values are not within 0 to {largest}")

@@ -10,7 +10,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from .errors import FileError
-from .images import LARGEST_UINT16
+from .images import MAX_UINT16
 
 MILLIMETRE = 0.001
 
@@ -33,14 +33,14 @@ def encode_png16(depth: np.ndarray, kind: str) -> bytes:
         pixels = values / MILLIMETRE
     else:
         offset, span = (low, high - low) if kind == "inverse" else (high, low - high)
-        scale = span / LARGEST_UINT16
+        scale = span / MAX_UINT16
         # Dividing by `scale` fails for a flat map and loses accuracy where the span is tiny.
-        pixels = (values - offset) / span * LARGEST_UINT16 if span else np.zeros_like(values)
+        pixels = (values - offset) / span * MAX_UINT16 if span else np.zeros_like(values)
     text = PngInfo()
     numbers = {"min": low, "max": high, "scale": scale, "offset": offset}
     for key, value in {"kind": kind, **numbers}.items():
         text.add_text(key, str(value))
-    return encode_png(np.rint(pixels).clip(0, LARGEST_UINT16).astype(np.uint16), text)
+    return encode_png(np.rint(pixels).clip(0, MAX_UINT16).astype(np.uint16), text)
 
 
 def encode_png(pixels: np.ndarray, text: PngInfo | None = None) -> bytes:

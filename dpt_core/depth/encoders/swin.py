@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 from ...layers import Ops
 from ...layers.mlp import MLP
-from ...layers.relative_bias import BIASES, by_offset
+from ...layers.relative_bias import BIASES, expand_offsets
 from ..config import SwinConfig
 from .stage import Stage
 
-LARGEST_LOGIT_SCALE = math.log(100.0)
-OTHER_REGION = -100.0  # added to the logits of tokens that the shift brought together
+MAX_LOGIT_SCALE = math.log(100.0)
+MASKED_LOGIT = -100.0  # added to the logits of tokens that the shift brought together
 
 
 class WindowAttention(nn.Module):
@@ -45,7 +45,7 @@ class WindowAttention(nn.Module):
         query, key, value = qkv.movedim(-3, 0).transpose(-3, -2)
         query, key, factor = self.scale(query, key)
         mixed = torch.empty_like(windows)
-        for part in _PARTS if mask is not None else _WHOLE:
+        for part in _EDGE_PARTS if mask is not None else _ALL_WINDOWS:
             below, right, row, column = part
             where = (slice(None), row, column)
             if not windows[where].numel():
@@ -61,8 +61,13 @@ class WindowAttention(nn.Module):
 
 
 _BODY, _LAST = slice(None, -1), slice(-1, None)
-_WHOLE = ((0, 0, slice(None), slice(None)),)
-_PARTS = ((0, 0, _BODY, _BODY), (0, 1, _BODY, _LAST), (1, 0, _LAST, _BODY), (1, 1, _LAST, _LAST))
+_ALL_WINDOWS = ((0, 0, slice(None), slice(None)),)
+_EDGE_PARTS = (
+    (0, 0, _BODY, _BODY),
+    (0, 1, _BODY, _LAST),
+    (1, 0, _LAST, _BODY),
+    (1, 1, _LAST, _LAST),
+)
 
 
 class WindowAttentionV1(WindowAttention):
@@ -103,7 +108,7 @@ class WindowAttentionV2(WindowAttention):
         return 16 * self.bias_mlp(offsets.to(x)).sigmoid().permute(2, 0, 1)
 
     def scale(self, query: Tensor, key: Tensor) -> tuple[Tensor, Tensor, float | None]:
-        factor = self.logit_scale.to(query).clamp(max=LARGEST_LOGIT_SCALE).exp()
+        factor = self.logit_scale.to(query).clamp(max=MAX_LOGIT_SCALE).exp()
         return F.normalize(query, dim=-1) * factor, F.normalize(key, dim=-1), 1.0
 
 
@@ -145,8 +150,8 @@ class Block(nn.Module):
         if shift:
             x = x.roll((-shift, -shift), dims=(1, 2))
         offsets = partial(self.attn.offsets, window, x)
-        spread = partial(by_offset, grid=(window, window))
-        bias = BIASES.get(self.attn, (window, x.device, x.dtype), offsets, spread)
+        expand = partial(expand_offsets, grid=(window, window))
+        bias = BIASES.get(self.attn, (window, x.device, x.dtype), offsets, expand)
         mask = _shift_mask(window, shift, x) if shift else None
         count = side // window
         # B×side×side×C → B×count×count×window×window×C, and back after the attention.
@@ -237,4 +242,4 @@ def _shift_mask(window: int, shift: int, x: Tensor) -> Tensor:
         ]
     )
     apart = regions[..., :, None] != regions[..., None, :]
-    return torch.zeros(apart.shape, device=x.device).masked_fill_(apart, OTHER_REGION)
+    return torch.zeros(apart.shape, device=x.device).masked_fill_(apart, MASKED_LOGIT)

@@ -18,7 +18,7 @@ from ..network import DPT
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-HALF = (0.5, 0.5, 0.5)  # mean and std of MiDaS
+MIDAS_MEAN = MIDAS_STD = (0.5, 0.5, 0.5)
 
 
 def depth_family(

@@ -16,7 +16,7 @@ from ...errors import CheckpointError
 from ..config import DepthHeadConfig, DPTConfig, Four, ImageRule
 from ..hints import find_pretrained_window, find_side, find_window
 from ..measure import measure_decoder, measure_swin, square_side
-from .family import HALF, block_rows, depth_family
+from .family import MIDAS_MEAN, MIDAS_STD, block_rows, depth_family
 from .tables import MIDAS_DECODER, TRANSFORMERS_MIDAS_DECODER, depth_rules
 
 Version = Literal[1, 2]
@@ -119,8 +119,8 @@ def configure(version: Version, shapes: Shapes, plan: Plan) -> DPTConfig:
         features=decoder.features,
         head=DepthHeadConfig(decoder.head_channels),
         image=ImageRule(
-            mean=HALF,
-            std=HALF,
+            mean=MIDAS_MEAN,
+            std=MIDAS_STD,
             side=encoder.side,
             multiple=encoder.side,
             fit="square",

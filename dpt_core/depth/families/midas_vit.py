@@ -15,7 +15,14 @@ from ...checkpoint.rules import Row, Rule, count_blocks
 from ...checkpoint.shapes import Shapes
 from ..config import DepthHeadConfig, DPTConfig, EncoderConfig, ImageRule
 from ..measure import measure_decoder, measure_hybrid, measure_vit
-from .family import HALF, block_rows, count_tapped_blocks, depth_family, depths_from_taps
+from .family import (
+    MIDAS_MEAN,
+    MIDAS_STD,
+    block_rows,
+    count_tapped_blocks,
+    depth_family,
+    depths_from_taps,
+)
 from .tables import (
     MIDAS_DECODER,
     TRANSFORMERS_MIDAS_DECODER,
@@ -175,8 +182,8 @@ def configure(kind: Kind, shapes: Shapes, plan: Plan) -> DPTConfig:
         features=decoder.features,
         head=DepthHeadConfig(decoder.head_channels),
         image=ImageRule(
-            mean=HALF,
-            std=HALF,
+            mean=MIDAS_MEAN,
+            std=MIDAS_STD,
             side=vit.grid[0] * vit.patch,
             multiple=32,
             fit="closest",

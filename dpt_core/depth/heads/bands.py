@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from torch import Tensor, nn
 
-from ...layers.resize import Rows
+from ...layers.resize import ResizedRows
 
 BAND_BYTES = 4 * 2**20  # of the resized map that are there at a time, on a CPU
 GPU_BAND_BYTES = 32 * 2**20  # the same on a GPU, which is idle over little
@@ -16,7 +16,9 @@ MIN_ROWS = 16  # in a band: both convolutions compute the rows at its ends twice
 Layers = Callable[[Tensor], Tensor]
 
 
-def in_bands(before: Layers, after: Layers, x: Tensor, size: tuple[int, int]) -> Iterator[Tensor]:
+def run_in_bands(
+    before: Layers, after: Layers, x: Tensor, size: tuple[int, int]
+) -> Iterator[Tensor]:
     """``after(resize_map(before(x), size))`` as bands of rows, from the top down.
 
     Args:
@@ -29,10 +31,10 @@ def in_bands(before: Layers, after: Layers, x: Tensor, size: tuple[int, int]) ->
     for top in range(0, size[0], rows):
         bottom = min(top + rows, size[0])
         above, below = max(0, top - 1), min(size[0], bottom + 1)  # what `after` reads
-        band = Rows(height, size[0], above, below)
+        band = ResizedRows(height, size[0], above, below)
         start, stop = max(0, band.first - 1), min(height, band.last + 2)  # what `before` reads
-        narrow = before(x[:, :, start:stop])[:, :, band.first - start : band.last + 1 - start]
-        yield after(band.resize(narrow, size[1]))[:, :, top - above : bottom - above]
+        unresized = before(x[:, :, start:stop])[:, :, band.first - start : band.last + 1 - start]
+        yield after(band.resize(unresized, size[1]))[:, :, top - above : bottom - above]
 
 
 def band_rows(x: Tensor, size: tuple[int, int]) -> int:
@@ -42,6 +44,6 @@ def band_rows(x: Tensor, size: tuple[int, int]) -> int:
     return max(MIN_ROWS, 2 * limit // (batch * channels * size[1] * x.itemsize))
 
 
-def is_watched(part: nn.Module) -> bool:
+def has_inner_hooks(part: nn.Module) -> bool:
     """Whether somebody looks at a layer inside, and so must see whole maps."""
     return any(layer._forward_hooks for layer in part.modules() if layer is not part)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ...layers import Ops
 from ...layers.resize import resize_map
 from ..config import DepthHeadConfig
-from .bands import band_rows, in_bands, is_watched
+from .bands import band_rows, has_inner_hooks, run_in_bands
 
 
 class Prediction(NamedTuple):
@@ -40,11 +40,13 @@ class DepthHead(nn.Module):
 
     def forward(self, fused: Sequence[Tensor], size: tuple[int, int]) -> Prediction:
         """Four fused maps B×F×h×w, finest first, and the size H×W of the input → depth B×H×W."""
-        if is_watched(self) or band_rows(fused[0], size) >= size[0]:
+        if has_inner_hooks(self) or band_rows(fused[0], size) >= size[0]:
             x = self.spatial_upsampler(fused[0])  # B×C×h×w
             x = self.project(resize_map(x, size))  # B×1×H×W, or B×2×H×W with the sky
         else:
-            x = torch.cat([*in_bands(self.spatial_upsampler, self.project, fused[0], size)], dim=2)
+            x = torch.cat(
+                [*run_in_bands(self.spatial_upsampler, self.project, fused[0], size)], dim=2
+            )
         depth = self.activate(x[:, 0])  # B×H×W
         return Prediction(depth, x[:, 1].relu() if self.sky_1ch is not None else None)
 
