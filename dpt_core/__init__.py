@@ -3,7 +3,7 @@
 model = dpt_core.load("depth_anything_v2_vits.pth")
 depth = model.infer(images)  # B×3×H×W in [0, 1] → raw depth at the images' size
 
-And masks from any Segment Anything v1 checkpoint, in the same way:
+Masks from any Segment Anything v1 checkpoint work in the same way:
 
 model = dpt_core.load_sam("sam_vit_b_01ec64.pth")
 embedding = model.encode_image(image)  # 1×3×H×W in [0, 1]
@@ -13,7 +13,7 @@ masks = model.predict(embedding, points, labels)  # pixels (x, y) → N×3×H×W
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .capture import capture  # not lazily: the module has the same name
+from .capture import capture  # not lazy: the module has the same name
 
 if TYPE_CHECKING:
     from .checkpoint.inspection import Inspection
@@ -56,8 +56,8 @@ __all__ = [
     "load_sam",
 ]
 
-# Where each name is, for the first use: importing torch takes seconds, and the command line can
-# show its help or refuse an option without it.
+# The module of each name, imported on first use: importing torch takes seconds, and the command
+# line needs it neither to show its help nor to reject an option.
 _MODULES = {
     "AutomaticMasks": "sam.automatic",
     "CheckpointError": "errors",

@@ -1,10 +1,10 @@
-"""Intermediate results by name, without a flag in any forward pass."""
+"""Capture intermediate results by module name, without flags in the forward passes."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # the package imports this module at once, and torch only when it is needed
+if TYPE_CHECKING:  # the package imports this module at once, but torch only when needed
     from torch import nn
 
 Keep = Callable[[str, Any], Any]
@@ -18,25 +18,26 @@ def _whole(_name: str, output: Any) -> Any:
 def capture(
     net: "nn.Module", names: Iterable[str], keep: Keep = _whole
 ) -> Iterator[dict[str, Any]]:
-    """Collect what the named modules return while the block runs.
+    """Collect the outputs of the named modules while the block runs.
 
-    An output is what a plain forward pass gives, whole, and nothing writes into it afterwards.
+    Outputs are whole and the same as in a forward pass without capture; nothing modifies them
+    afterwards.
 
     Args:
         net: the network, for example ``DepthModel.net``.
         names: module names such as ``"imgencoder.patch_embed"``, ``"imgencoder"`` (the
             four stages), ``"reassemble.spatial_upx4"``, ``"fusion.blocks.0"``,
             ``"head.proj_1ch"`` (the logits).
-        keep: gets the name and the output while the network runs, and returns what to keep of
-            it, for example a smaller copy on the CPU. By default the output itself.
+        keep: called with the name and the output while the network runs; returns what to store,
+            for example a smaller copy on the CPU. By default the output itself.
 
     Yields:
-        A dictionary, filled by name as the modules run; for a module that runs twice it holds the
-        last output. Without `keep` the tensors are the network's own: copy them before you
-        change them.
+        A dictionary, filled by name as the modules run. A module that runs more than once leaves
+        its last output. Without `keep` the tensors are the network's own: copy them before
+        changing them.
 
     Raises:
-        AttributeError: the network has no module of that name.
+        AttributeError: the network has no module with one of these names.
     """
     results: dict[str, Any] = {}
 

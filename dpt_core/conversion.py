@@ -1,4 +1,4 @@
-"""A checkpoint's keys, and the same model in another key layout or number format."""
+"""List a checkpoint's keys, and convert it to another key layout or number format."""
 
 import os
 import secrets
@@ -29,10 +29,10 @@ class KeyRow(NamedTuple):
     """One key of a checkpoint.
 
     Attributes:
-        original: as it stands in the file.
-        converted: the names that its tensor has in the network, or is part of, joined by
-            ``" + "``; None: no network uses it.
-        shape: the tensor's in the file.
+        original: the key in the file.
+        converted: the name in the network of the tensor, or of the tensor that it is merged into;
+            a tensor that is split has several, joined by ``" + "``. None: no network uses it.
+        shape: the tensor's shape in the file.
         dtype: its number format in the file, ``"float32"``, ``"float16"``, …
     """
 
@@ -43,7 +43,7 @@ class KeyRow(NamedTuple):
 
 
 def list_keys(path: str | Path, **overrides: Any) -> list[KeyRow]:
-    """Every key of the model in a checkpoint, in the file's order.
+    """List every key of the model in a checkpoint, in file order.
 
     Args:
         path, overrides: as for `inspect`.
@@ -76,31 +76,32 @@ def convert_checkpoint(
 ) -> Inspection[Any]:
     """Write the same model as a safetensors file in another key layout or number format.
 
-    What the weights do not say (the variant, the metres at the far end, Swin's windows, …)
-    is kept in the new file's metadata where something spoke for it. What no network uses is
-    left out, but for the layers that official loaders insist on: those are zeros.
+    Settings that the weights do not determine (the variant, the maximum depth in metres, Swin's
+    windows, …) are stored in the new file's metadata if there is evidence for them. Tensors that
+    no network uses are left out; unused layers that official loaders require are written as zeros.
 
     Args:
         source: the checkpoint, as for `load`.
-        target: the file to write, which ends in .safetensors; one of that name is replaced.
+        target: the .safetensors file to write; an existing file is replaced.
         layout: ``"official"`` or ``"transformers"``.
         dtype: the number format of the new file; None keeps that of each tensor.
         overrides: as for `load`.
 
     Returns:
-        What the new file is, with warnings about its values.
+        The inspection of the new file, with warnings about its values.
 
     Raises:
         CheckpointError: the source cannot be used, its family has no such layout, or the
             target cannot be written.
+        TypeError: `dtype` is not a floating-point format.
     """
     source, target = Path(source), Path(target)
     if dtype is not None and not dtype.is_floating_point:
         raise TypeError(f"dtype is {dtype!r}; a floating-point torch.dtype was expected.")
     if target.suffix != ".safetensors":
         raise CheckpointError(
-            f"{target.name} does not end in .safetensors, the only format that is written. "
-            "Choose such a name."
+            f"{target.name} does not end in .safetensors, the only format that can be "
+            "written. Choose a name that does."
         )
     own = source / target.name if source.is_dir() else source
     if own.exists() and target.exists() and own.samefile(target):
@@ -122,7 +123,7 @@ def convert_checkpoint(
 
 
 def _in_layout(prepared: Prepared, layout: str) -> Family:
-    """The family of the same models in another layout."""
+    """The same family in another layout."""
     name = prepared.family.name
     families = {f.layout: f for f in (*DEPTH_FAMILIES, *SAM_FAMILIES) if f.name == name}
     if layout not in families:
@@ -134,7 +135,7 @@ def _in_layout(prepared: Prepared, layout: str) -> Family:
 
 
 def _change_format(prepared: Prepared, dtype: torch.dtype) -> list[str]:
-    """Change the number format in place; returns warnings about values that suffer."""
+    """Change the number format in place; returns warnings about values that do not survive it."""
     exact = {name: prepared.tensors[name] for name in prepared.family.exact}
     file = prepared.inspection.path.name
     warnings = cast_and_check(prepared.tensors, prepared.origin, "cpu", dtype, file, "output")
@@ -143,19 +144,19 @@ def _change_format(prepared: Prepared, dtype: torch.dtype) -> list[str]:
 
 
 def _differences(source: Inspection[Any], target: Inspection[Any]) -> list[str]:
-    """Warnings about answers that the path of the new file changes: its name, a config.json."""
+    """Warnings about hints that the new file's name, or a config.json beside it, would change."""
     before = {hint.name: hint.value for hint in source.hints}
     return [
-        f"{target.path.name} is read with {hint.name} = {hint.value} ({hint.evidence}), and "
-        f"{source.path.name} with {before[hint.name]}. Rename the new file, or choose "
-        f"{hint.name} whenever it is loaded."
+        f"{target.path.name} is read with {hint.name} = {hint.value} ({hint.evidence}), but "
+        f"{source.path.name} with {before[hint.name]}. Rename the new file, or set "
+        f"{hint.name} whenever you load it."
         for hint in target.hints
         if hint.name in before and hint.value != before[hint.name]
     ]
 
 
 def _write(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
-    """Write a safetensors file that is either all there or not there."""
+    """Write a safetensors file completely or not at all."""
     part = path.with_name(f".{secrets.token_hex(8)}.tmp")  # hidden from lists of checkpoints
     try:
         try:
@@ -165,5 +166,5 @@ def _write(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> 
             part.unlink(missing_ok=True)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(
-            f"{path} could not be written ({error}). Choose a folder that exists and has room."
+            f"{path} could not be written ({error}). Choose an existing folder with free space."
         ) from error

@@ -1,7 +1,7 @@
-"""The small checkpoint that comes with the package, so that a first run needs no download.
+"""The demo checkpoint that comes with the package, so that a first run needs no download.
 
 It has Depth Anything V2's official layout and was trained by ``tools/train_demo`` on rendered
-scenes; ``docs/demo-checkpoint.md`` says how good it is.
+scenes; ``docs/demo-checkpoint.md`` reports how good it is.
 """
 
 from pathlib import Path

@@ -1,26 +1,26 @@
-"""The one error for a file that cannot be used as a checkpoint, and the one warning."""
+"""The error for a file that is no usable checkpoint, and the warning about half precision."""
 
 
 class CheckpointError(ValueError):
     """A checkpoint file is missing, damaged, unsafe, or not a supported model.
 
-    The message is one sentence for the person who chose the file:
-    what was found, what was expected, and what to do.
+    The message is for the person who chose the file. It says what was found, what was expected,
+    and what to do.
     """
 
 
 class PrecisionWarning(UserWarning):
-    """Half precision lost the depth of some images, which float32 then gave; for the user.
+    """Half precision lost the depth of some images, which were run again in float32.
 
     Attributes:
-        again: how many ran again.
+        again: how many images were run again.
         dtype: the half precision, for example ``"bfloat16"``.
     """
 
     def __init__(self, again: int, dtype: str) -> None:
         self.again, self.dtype = again, dtype
         images = "1 image" if again == 1 else f"{again:,} images"
-        # The first words are all that a node shows before it is made larger.
+        # A node shows only the first words until it is enlarged.
         super().__init__(
             f"{images} ran again in float32: {dtype} lost the depth (NaN, infinite or all equal)."
         )

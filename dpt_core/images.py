@@ -1,11 +1,11 @@
-"""Images as every model takes them: B×3×H×W float RGB in [0, 1]."""
+"""The images that every model takes: B×3×H×W float RGB in [0, 1]."""
 
 import torch
 from torch import Tensor
 
 
 def check_images(images: Tensor) -> None:
-    """Refuse what is not B×3×H×W of finite floats, before anything is computed.
+    """Check that images are B×3×H×W finite floats, before anything is computed.
 
     Raises:
         TypeError: not a floating-point tensor.
@@ -21,7 +21,7 @@ def check_images(images: Tensor) -> None:
         shape = "×".join(str(side) for side in images.shape)
         raise ValueError(
             f"The images are {shape}; B×3×H×W with at least one pixel was expected. "
-            "Give RGB images, channels before rows and columns."
+            "Give RGB images with the channels before rows and columns."
         )
     for number, image in enumerate(images):
         # The sum of a frame is finite exactly when all of its values are (they are near 1),

@@ -1,4 +1,4 @@
-"""Load any supported checkpoint, or say what it is: the ways in, for depth and for masks."""
+"""Load or inspect any supported checkpoint: the entry points for depth and for masks."""
 
 import warnings
 from pathlib import Path
@@ -22,16 +22,17 @@ from .sam.network import SAM
 
 
 def inspect(path: str | Path, **overrides: Any) -> Inspection[Any]:
-    """What `load` or `load_sam` would build from a file, without building it.
+    """Describe what `load` or `load_sam` would build from a file, without building it.
 
-    Of a safetensors file the header alone is read; the size of the file does not matter.
+    Only the header of a safetensors file is read, so its size does not matter.
 
     Args:
         path: as for `load`.
         overrides: as for `load`.
 
     Raises:
-        CheckpointError: as for `load` and `load_sam`, but for what only the values can tell.
+        CheckpointError: as for `load` and `load_sam`, except for faults that only the values
+            show.
     """
     return prepare_any(read(path, header_only=True), **overrides).inspection
 
@@ -49,16 +50,17 @@ def load(
     Args:
         path: a .safetensors, .pth, .pt, .bin or .ckpt file, or a folder as downloaded from
             Hugging Face.
-        dtype: what to compute in, or a function that chooses it by the `Inspection`; None for
-            float32. float16 files are exact in float32.
+        dtype: the number format to compute in, or a function that chooses it by the
+            `Inspection`; None for float32, which holds float16 weights exactly.
         device: where to compute.
-        ops: namespace of layers, for hosts that manage the weights; other than torch.nn's own,
-            they must cast them to the number format of their input.
-        overrides: ``variant``, ``max_depth``, ``pretrained_window``: what the weights cannot say
-            and the evidence says wrongly; see `Overrides`.
+        ops: namespace of layers, for hosts that manage the weights. Layers other than
+            torch.nn's own must cast their weights to the number format of their input.
+        overrides: ``variant``, ``max_depth``, ``pretrained_window``: settings that the weights do
+            not determine, for files whose evidence is missing or wrong; see `Overrides`.
 
     Raises:
         CheckpointError: the file cannot be used; the message says why and what to do.
+        TypeError: `dtype` is not a floating-point format.
 
     Warns:
         UserWarning: a weight has NaN or infinite values, or values too large for `dtype`.
@@ -90,6 +92,7 @@ def load_sam(
 
     Raises:
         CheckpointError: the file cannot be used; the message says why and what to do.
+        TypeError: `dtype` is not a floating-point format.
 
     Warns:
         UserWarning: a weight has NaN or infinite values, or values too large for `dtype`.
@@ -107,11 +110,11 @@ def load_sam(
 
 
 def prepare_any(state: StateFile, *, as_stored: bool = False, **overrides: Any) -> Prepared:
-    """Detect, convert and measure a file of any supported kind; this empties its tensors.
+    """Detect, convert and measure a file of any supported kind; empties its tensors.
 
     Args:
         state: the file.
-        as_stored: leave out the family's last changes to the weights (`Family.adapt`).
+        as_stored: skip the family's last change to the weights (`Family.adapt`).
         overrides: as for `load`.
 
     Raises:
@@ -127,7 +130,7 @@ def _prepare_sam(state: StateFile, overrides: Overrides, as_stored: bool = False
     other: Family | None = find_family(state, DEPTH_FAMILIES)
     if other is not None:
         raise CheckpointError(
-            f"{state.path.name} is a depth model ({other.name}), where {SAM_FAMILIES[0].name} was "
+            f"{state.path.name} is a depth model ({other.name}), but {SAM_FAMILIES[0].name} was "
             "expected. Load it as a depth model, or choose a checkpoint such as "
             "sam_vit_b_01ec64.pth."
         )

@@ -1,5 +1,5 @@
-"""How long work reports how far it has come."""
+"""The callback by which long work reports its progress."""
 
 from collections.abc import Callable
 
-Progress = Callable[[int, int], None]  # (done, in all); may raise an exception to end the work
+Progress = Callable[[int, int], None]  # (done, total); may raise an exception to stop the work

@@ -1,9 +1,9 @@
 """Draw the pictures of the nodes' help pages: python -m tools.help_pictures
 
-They show the library's own results on a drawn scene whose depth is known exactly, so they need no
-checkpoint; where a picture stands for what a trained model gives, its caption says "exact". The
-same seed gives the same files. The screenshots among the help pages' pictures (the loaders, the
-point editor, the stages) come from tools/help_shots.mjs.
+They show the library's own results on a drawn scene whose exact depth is known, so they need no
+checkpoint; where a picture stands for the result of a trained model, its caption says "exact". The
+same seed gives the same files. The screenshots in the help pages (the loaders, the point editor,
+the stages) come from tools/help_shots.mjs.
 """
 
 import importlib.util
@@ -35,12 +35,12 @@ from .train_demo.textures import make_atlas
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "web/docs"
-MAX_BYTES = 32_000  # bytes of a file
+MAX_BYTES = 32_000  # per file
 SIZE = (300, 400)  # height and width in pixels
 FOV = 60.0  # vertical, in degrees
-SCALE, SHIFT = 3.0, 0.04  # what a relative model leaves unknown: 1/z = scale·depth + shift
+SCALE, SHIFT = 3.0, 0.04  # unknown to a relative model: 1/z = scale·depth + shift
 
-# Shape, place x and z in metres, full size, colour.
+# Shape, x and z in metres, full size in metres, RGB.
 OBJECTS = [
     ("ellipsoid", -0.75, 2.7, (0.8, 0.8, 0.8), (0.85, 0.25, 0.2)),
     ("box", 0.75, 3.3, (0.7, 1.1, 0.7), (0.25, 0.45, 0.8)),
@@ -50,41 +50,41 @@ OBJECTS = [
 ]
 
 
-def draw(things: list[tuple[Any, ...]], size: tuple[int, int] = SIZE) -> tuple[Tensor, Tensor]:
+def draw(objects: list[tuple[Any, ...]], size: tuple[int, int] = SIZE) -> tuple[Tensor, Tensor]:
     """The photograph H×W×3 in [0, 1] and its depth H×W in metres."""
     rng = np.random.default_rng(5)
     scene = Scene(rng, eye=(0.0, 2.4, 0.0), pitch=0.5, fov=FOV, light=(-4.0, 9.0, -3.0))
     scene.indoor = True
     surfaces = [(0.62, 0.55, 0.48), (0.78, 0.8, 0.82)]
-    for colour in [*surfaces, *(thing[-1] for thing in things)]:
+    for colour in [*surfaces, *(item[-1] for item in objects)]:
         scene.materials.append(Material(colour, 0.5, 1.5))
     scene.ground(0)
     scene.stand("box", 0.0, 9.0, (40.0, 8.0, 0.2), 1)
-    for number, (shape, x, z, full, _) in enumerate(things, start=len(surfaces)):
+    for number, (shape, x, z, full, _) in enumerate(objects, start=len(surfaces)):
         scene.stand(shape, x, z, full, number, yaw=0.4)
     atlas = make_atlas(np.random.default_rng(2), [], 8)
     images, depth = photograph([scene], size, atlas, rng)
     return images[0].movedim(0, -1), depth[0]
 
 
-def objects(depth: Tensor) -> Tensor:
-    """K×H×W bool: where each thing is seen; elsewhere it hides nothing."""
-    without = [draw([other for other in OBJECTS if other is not thing])[1] for thing in OBJECTS]
+def object_masks(depth: Tensor) -> Tensor:
+    """K×H×W bool: where each object is visible, which is where the depth changes without it."""
+    without = [draw([other for other in OBJECTS if other is not item])[1] for item in OBJECTS]
     return torch.stack([(other - depth).abs() > 1e-3 for other in without])
 
 
 def relative(metres: Tensor) -> Depth:
-    """What an exact relative model would give: inverse depth of unknown scale and shift."""
+    """The result of an exact relative model: inverse depth of unknown scale and shift."""
     return Depth(((1 / metres - SHIFT) / SCALE).unsqueeze(0), "inverse")
 
 
 def picture(depth: Depth, colormap: str = "grey", **settings: Any) -> Tensor:
-    """H×W×3 as Render Depth gives it."""
+    """The picture H×W×3 that Render Depth makes."""
     return colorize(next(iter(render(depth, RenderSettings(**settings)))).grey, colormap)
 
 
-def from_the_left(points: Tensor, colours: Tensor) -> Tensor:
-    """The points H×W×3 seen by a camera to the left of them, H×W×3."""
+def view_from_left(points: Tensor, colours: Tensor) -> Tensor:
+    """The points H×W×3 seen by a camera to the left, as a picture H×W×3."""
     height, width = points.shape[:2]
     angle, pivot = math.radians(28), torch.tensor([0.0, 0.0, 4.5])
     turn = torch.tensor(
@@ -99,7 +99,7 @@ def from_the_left(points: Tensor, colours: Tensor) -> Tensor:
     x = ((camera[0, 0] * seen[:, 0] / seen[:, 2] + 0.5) * width).long()
     y = ((camera[1, 1] * seen[:, 1] / seen[:, 2] + 0.5) * height).long()
     out = torch.full((height, width, 3), 0.1)
-    order = seen[:, 2].argsort(descending=True)  # the nearest last, over the others
+    order = seen[:, 2].argsort(descending=True)  # the nearest last, on top of the others
     order = order[((x >= 0) & (x < width - 1) & (y >= 0) & (y < height - 1))[order]]
     for right, down in ((0, 0), (1, 0), (0, 1), (1, 1)):
         out[y[order] + down, x[order] + right] = colours.reshape(-1, 3)[order]
@@ -107,15 +107,15 @@ def from_the_left(points: Tensor, colours: Tensor) -> Tensor:
 
 
 def horizontal_fov() -> float:
-    """Of the drawing's camera, in degrees."""
+    """Horizontal field of view of the drawing's camera in degrees."""
     height, width = SIZE
     return 2 * math.degrees(math.atan(math.tan(math.radians(FOV / 2)) * width / height))
 
 
 def coarse_model(side: int) -> Callable[[Tensor], Depth]:
-    """A stand-in for a network: reads the depth off the red channel, at `side` pixels only.
+    """A stand-in for a network: reads the depth from the red channel, at only `side` pixels.
 
-    Like a network it gives every image a scale and a shift of its own.
+    Like a network, it gives every image its own scale and shift.
     """
     calls = iter(range(10_000))
 
@@ -129,7 +129,7 @@ def coarse_model(side: int) -> Callable[[Tensor], Depth]:
 
 
 def load_mask_drawing() -> Any:
-    """The module that draws masks; nodes/ itself can be imported in ComfyUI only."""
+    """The module that draws masks; the package nodes/ can only be imported in ComfyUI."""
     path = ROOT / "nodes/segmentation/draw_masks.py"
     spec = importlib.util.spec_from_file_location("draw_masks", path)
     assert spec is not None
@@ -140,7 +140,7 @@ def load_mask_drawing() -> Any:
 
 
 def write(node: str, title: str, *tiles: Tile) -> None:
-    """A labelled row of pictures as the page's JPEG, as good as fits into its size."""
+    """Write a labelled row of pictures as the page's JPEG, at the best quality that fits."""
     height, width = SIZE
     sheet = draw_sheet(title, tiles, width / height, 260, "bilinear")
     image = Image.fromarray((255 * sheet).round().byte().numpy())
@@ -149,7 +149,7 @@ def write(node: str, title: str, *tiles: Tile) -> None:
         image.save(path, quality=quality, optimize=True)
         if path.stat().st_size <= MAX_BYTES:
             return
-    raise ValueError(f"{path.name} has {path.stat().st_size} bytes; the most is {MAX_BYTES}.")
+    raise ValueError(f"{path.name} has {path.stat().st_size} bytes; the limit is {MAX_BYTES}.")
 
 
 def main() -> None:
@@ -192,7 +192,7 @@ def main() -> None:
     camera = intrinsics_of_fov(horizontal_fov(), width, height)
     space = unproject(z_depth(exact)[0], valid_pixels(exact, 0), camera)
     shape = Tile("normals", "ControlNet's colours", normals_of(space.points, "controlnet"))
-    aside = Tile("geometry", "seen from the left", from_the_left(space.points, photo))
+    aside = Tile("geometry", "seen from the left", view_from_left(space.points, photo))
     write("DPTDepthToGeometry", "Depth to Geometry", seen, raw, shape, aside)
     write("DPTGeometryToDepth", "Geometry to Depth", aside, shape, raw)
 
@@ -215,19 +215,19 @@ def main() -> None:
     write("DPTDepthMask", "Depth Mask: what lies between two depths", seen, *masks)
 
     sam = load_mask_drawing()
-    things = objects(metres)
-    everything = sam.overlay(photo, sam.draw_masks(things))
+    masks_of_objects = object_masks(metres)
+    everything = sam.overlay(photo, sam.draw_masks(masks_of_objects))
     all_masks = Tile("preview", "exact masks", everything)
-    write("DPTSegmentEverything", "Segment Everything: a mask for each thing", seen, all_masks)
-    # Floor and wall are marked as not valid: this is about the things.
-    prompts = layer_prompts(near._replace(valid=things.any(dim=0, keepdim=True)), 3)[0]
+    write("DPTSegmentEverything", "Segment Everything: a mask for each object", seen, all_masks)
+    # Floor and wall are marked as invalid, since only the objects matter here.
+    prompts = layer_prompts(near._replace(valid=masks_of_objects.any(dim=0, keepdim=True)), 3)[0]
     layers = []
     for layer in range(3):
         chosen = [
-            thing
+            mask
             for (x, y), at in zip(prompts.points[:, 0].long().tolist(), prompts.layers, strict=True)
-            for thing in things
-            if at == layer and thing[y, x]
+            for mask in masks_of_objects
+            if at == layer and mask[y, x]
         ]
         shown = torch.stack(chosen).any(dim=0) if chosen else torch.zeros(SIZE, dtype=torch.bool)
         layers.append(Tile(f"layer {layer + 1}", "exact masks of what was found", grey(shown)))

@@ -1,8 +1,8 @@
-"""A checkpoint's manifest: every key with its number format and shape, without a value.
+"""Print a checkpoint's manifest: every key with its number format and shape, without values.
 
-``python -m tools.make_manifest FILE --name NAME`` prints one JSON object of the kind that
-``tests/fixtures/manifests.json.gz`` holds by name. Weights are not read, and a file of no
-supported family gets a manifest, too: that is where a new family begins.
+``python -m tools.make_manifest FILE --name NAME`` prints one JSON object like those that
+``tests/fixtures/manifests.json.gz`` holds by name. Weights are not read. A file of an unsupported
+family gets a manifest too: that is where support for a new family begins.
 """
 
 import argparse
@@ -23,13 +23,13 @@ def make_manifest(path: Path, name: str | None = None) -> dict[str, Any]:
 
     Args:
         path: a checkpoint file, or a folder as downloaded from Hugging Face.
-        name: what it is called; None for the file's own name.
+        name: the checkpoint's name; None for that of the file.
 
     Returns:
-        ``name``; ``family`` and ``layout``, None for an unsupported one; ``params_total``, the
-        numbers in all tensors; ``config``, the ``config.json`` of a folder; ``notes``, the
-        file's metadata; ``optional_keys``, for those that other copies of the file do not
-        have; ``state_dict``, key → number format and sides, in the file's order.
+        ``name``; ``family`` and ``layout``, None if unsupported; ``params_total``, the number of
+        values in all tensors; ``config``, the ``config.json`` of a folder; ``notes``, the
+        file's metadata; ``optional_keys``, empty, for keys that other copies of the file lack;
+        ``state_dict``, key → number format and sides, in the file's order.
 
     Raises:
         CheckpointError: the file cannot be read.
@@ -45,7 +45,7 @@ def make_manifest(path: Path, name: str | None = None) -> dict[str, Any]:
         inspection = prepare_any(state).inspection
         family, layout = inspection.family, inspection.layout
     except CheckpointError:
-        family = layout = None  # of another kind, which its manifest may help to support
+        family = layout = None  # unsupported, and perhaps why its manifest is wanted
     return {
         "name": name or path.stem,
         "family": family,
@@ -59,10 +59,10 @@ def make_manifest(path: Path, name: str | None = None) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; the exit status is 1 for a file that cannot be read."""
+    """The command line; the exit status is 1 if the file cannot be read."""
     parser = argparse.ArgumentParser(description="Print the manifest of a checkpoint as JSON.")
     parser.add_argument("file", type=Path, help="checkpoint file, or folder from Hugging Face")
-    parser.add_argument("--name", help="what it is called (default: the file's name)")
+    parser.add_argument("--name", help="the checkpoint's name (default: the file's)")
     chosen = parser.parse_args(arguments)
     try:
         manifest = make_manifest(chosen.file, chosen.name)

@@ -1,1 +1,1 @@
-"""Checkpoint files: read without running code, then rename keys by one table per layout."""
+"""Checkpoint files: read without running code, with keys renamed by one table per layout."""

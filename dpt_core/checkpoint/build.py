@@ -1,4 +1,4 @@
-"""From converted weights to a network, for every kind of model."""
+"""Build the network of any kind of model from its converted weights."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ Net = TypeVar("Net", bound=nn.Module)
 
 
 def main_dtype(tensors: Mapping[str, Tensor]) -> str:
-    """The number format of most of a file's weights, ``"float32"``, ``"float16"``, …"""
+    """The number format of most of a file's weights: ``"float32"``, ``"float16"``, …"""
     counts: Counter[torch.dtype] = Counter()
     for tensor in tensors.values():
         if tensor.is_floating_point():
@@ -28,7 +28,13 @@ def check_shapes(
     make: Callable[[], nn.Module],
     file: str,
 ) -> None:
-    """Compare every weight with those of the network that `make` builds (on the meta device).
+    """Compare every weight with the network that `make` builds (on the meta device).
+
+    Args:
+        tensors: the weights by converted name.
+        origin: the file's own key of each, for messages.
+        make: builds the network.
+        file: name of the file, for messages.
 
     Raises:
         CheckpointError: a weight is unknown, missing or of another shape.
@@ -38,7 +44,7 @@ def check_shapes(
             wanted = make().state_dict()
     except (RuntimeError, ValueError) as error:
         raise CheckpointError(
-            f"{file} has weights whose sizes do not make a network ({error}). The file is "
+            f"{file} has weights whose sizes do not fit together ({error}). The file is "
             "damaged or is another model; use the original checkpoint."
         ) from error
     for name, tensor in tensors.items():
@@ -69,11 +75,18 @@ def cast_and_check(
     file: str,
     result: str,
 ) -> list[str]:
-    """Move the weights to a device and a number format, in place.
+    """Move the weights to a device and a number format in place, and check their values.
+
+    Args:
+        tensors: the weights by converted name; changed in place.
+        origin: the file's own key of each, for messages.
+        device, dtype: where to move them, and their new number format.
+        file: name of the file, for messages.
+        result: what wrong values would spoil, for messages: ``"depth"``.
 
     Returns:
         A sentence for every weight with values that are not finite, in the file or only
-        after the change to a smaller format; `result` is what suffers from them.
+        after the change to a smaller format.
     """
     warnings = []
     for name in list(tensors):
@@ -96,7 +109,7 @@ def cast_and_check(
 
 
 def _is_finite(tensor: Tensor) -> bool:
-    # The sum is quick and needs no memory. Finite values may still add up to infinity.
+    # The sum is quick and needs no memory, but finite values may add up to infinity.
     if tensor.sum(dtype=torch.float32).isfinite():
         return True
     wide = tensor.float() if tensor.itemsize == 1 else tensor  # float8 has no isfinite
@@ -104,7 +117,7 @@ def _is_finite(tensor: Tensor) -> bool:
 
 
 def assemble(make: Callable[[], Net], tensors: Mapping[str, Tensor]) -> Net:
-    """The network with the file's weights, without initialising or copying any."""
+    """Build the network around the file's weights, without initialising or copying any."""
     with torch.device("meta"):
         net = make()
     net.load_state_dict(tensors, strict=True, assign=True)

@@ -1,4 +1,4 @@
-"""Which key layout a file has: the one whose signature is complete, or an error that says more."""
+"""Detect a file's key layout by its signature, or say why none matches."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -12,12 +12,13 @@ from .unsupported import find_unsupported
 
 
 def find_model(state: StateFile, families: Iterable[Family]) -> StateFile:
-    """The one model in a file that also holds an optimiser, a loss or a wrapper.
+    """Find the one model in a file that also holds an optimiser, a loss or a wrapper.
 
-    A file whose keys have a signature without any prefix, or none at all, is returned as it is.
+    A file with a complete signature that has no prefix, or with no signature at all, is returned
+    unchanged.
 
     Raises:
-        CheckpointError: there are several models of these families.
+        CheckpointError: the file holds several models of these families.
     """
     tensors = state.tensors
     prefixes = sorted(
@@ -28,7 +29,7 @@ def find_model(state: StateFile, families: Iterable[Family]) -> StateFile:
     if len(prefixes) > 1:
         raise CheckpointError(
             f"{state.path.name} holds {len(prefixes)} models, under "
-            f"{' and '.join(prefixes)}. Save the one that you want alone."
+            f"{' and '.join(prefixes)}. Save the one you want as a file of its own."
         )
     (prefix,) = prefixes
     inside = {name[len(prefix) :]: t for name, t in tensors.items() if name.startswith(prefix)}
@@ -36,12 +37,12 @@ def find_model(state: StateFile, families: Iterable[Family]) -> StateFile:
     warnings = ()
     if rest:
         found = f"{len(rest):,} tensors outside of {prefix}" if rest[1:] else rest[0]
-        warnings = (f"The file holds more than the model, which was left out: {found}.",)
+        warnings = (f"The file holds more than the model; this was left out: {found}.",)
     return replace(state, tensors=inside, prefix=state.prefix + prefix, warnings=warnings)
 
 
 def _signature_prefixes(tensors: Mapping[str, Any], signature: Sequence[str]) -> list[str]:
-    """What stands before all keys of a signature."""
+    """The prefixes under which all keys of a signature are found."""
     first = signature[0]
     ends = (name.removesuffix(first) for name in tensors if name.endswith(first))
     return [
@@ -55,17 +56,17 @@ def _signature_prefixes(tensors: Mapping[str, Any], signature: Sequence[str]) ->
 def detect(
     tensors: Mapping[str, Any], families: Sequence[Family], file: str, kind: str = "depth model"
 ) -> Family:
-    """The one family whose whole signature is among the keys.
+    """The one family whose complete signature is among the keys.
 
     Args:
-        tensors: the file's, by key.
-        families: those that it may belong to.
-        file: its name, for messages.
+        tensors: the file's tensors by key.
+        families: the families to choose from.
+        file: name of the file, for messages.
         kind: what all the families are, for messages.
 
     Raises:
-        CheckpointError: there is none; the message names what the file is if that is known,
-            or else the nearest family and the first key that it lacks.
+        CheckpointError: no family matches, or several do. The message names the model if it is
+            a well-known one, or else the most similar family and the first key that is missing.
     """
     matches = [family for family in families if family.matches(tensors)]
     other = find_unsupported(tensors, supported={family.name for family in families})
@@ -95,12 +96,12 @@ def detect(
     some = ", ".join(list(tensors)[:3])
     raise CheckpointError(
         f"{file} is not a {kind} that this pack knows: it has {len(tensors):,} tensors such as "
-        f"{some}. Expected is a checkpoint of {supported}."
+        f"{some}. A checkpoint of {supported} was expected."
     )
 
 
 def _count_matching(keys: Iterable[str], family: Family) -> int:
-    """How many of the keys the family's table has a rule for."""
+    """How many of the keys have a rule in the family's table."""
     matches = source_pattern(family.rules).fullmatch
     return sum(matches(key) is not None for key in keys)
 

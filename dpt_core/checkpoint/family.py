@@ -1,4 +1,4 @@
-"""What every model family provides: how a layout is recognised, renamed, measured and built."""
+"""What defines a model family: how a layout is recognised, renamed, measured and built."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,9 +17,9 @@ class Plan:
     """What must be known before the keys can be renamed.
 
     Attributes:
-        rows: the fields that the rules' patterns are filled with, one row a block.
-        stage_depths: transformer blocks in each of a depth encoder's four stages.
-        hints: answers to what the weights do not say.
+        rows: values for the fields in the rules' patterns, one row per block.
+        stage_depths: transformer blocks in each of the four stages of a depth encoder.
+        hints: settings that the weights do not determine.
     """
 
     rows: Sequence[Row]
@@ -27,11 +27,11 @@ class Plan:
     hints: tuple[Hint[Any], ...] = ()
 
     def answer(self, name: str) -> Any:
-        """The value of the hint of that name; None: there is no such hint."""
+        """The value of the hint of that name, or None if there is no such hint."""
         return next((hint.value for hint in self.hints if hint.name == name), None)
 
     def with_hint(self, hint: Hint[Any]) -> "Plan":
-        """The same with one more answer."""
+        """The same plan with one more hint."""
         return replace(self, hints=(*self.hints, hint))
 
 
@@ -39,7 +39,7 @@ Adapt = Callable[[dict[str, Tensor], Shapes, Any], None]
 
 
 def leave_as_is(_tensors: dict[str, Tensor], _shapes: Shapes, _config: Any) -> None:
-    """The `adapt` of families whose converted weights are those of the network."""
+    """The `adapt` of families whose converted weights are already those of the network."""
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,15 @@ class Family:
     """A model family in one key layout.
 
     Attributes:
-        name: for people; together with the layout it is the only one.
-        layout: whose names the keys have, for people.
-        signature: keys that are all there in this layout and not in any other.
-        rules: the renaming table, which is the way back as well.
-        plan: hints and block counts, from the file's own keys.
-        configure: the whole configuration, from converted shapes.
-        build: the network of a configuration, of layers from a namespace.
-        accepts: names of the `Overrides` that mean something for it.
-        adapt: a last change to the converted weights, in place, once for all: what the network
+        name: for display; unique together with the layout.
+        layout: whose key names these are: ``"official"`` or ``"transformers"``.
+        signature: keys that occur together in this layout and in no other.
+        rules: the renaming table, which works in both directions.
+        plan: finds the hints and block counts from the file's own keys.
+        configure: makes the whole configuration from converted shapes.
+        build: makes the network of a configuration from a namespace of layers.
+        accepts: names of the `Overrides` that apply to it.
+        adapt: changes the converted weights in place, once for all: it does what the network
             would otherwise compute at every use.
         exact: converted names of weights that stay in float32 whatever the rest computes in.
     """
@@ -72,5 +72,5 @@ class Family:
     exact: tuple[str, ...] = ()
 
     def matches(self, tensors: Mapping[str, Any]) -> bool:
-        """Whether the whole signature is among the keys."""
+        """Whether the complete signature is among the keys."""
         return all(key in tensors for key in self.signature)

@@ -1,4 +1,4 @@
-"""What the weights of a checkpoint cannot say: what the user chose, and answers with evidence."""
+"""Settings that the weights do not determine: the user's choice, or a value with its evidence."""
 
 import json
 from collections.abc import Iterable
@@ -14,13 +14,13 @@ CHOSEN = "chosen by the user"
 
 @dataclass(frozen=True)
 class Hint(Generic[T]):
-    """An answer that is not in the weights.
+    """The value of a setting that the weights do not determine.
 
     Attributes:
-        name: the question, such as ``"variant"`` or ``"max_depth"``.
-        value: the answer.
-        evidence: where it comes from, in words for the user.
-        is_default: nothing spoke for it: it is the usual case.
+        name: the setting, such as ``"variant"`` or ``"max_depth"``.
+        value: its value.
+        evidence: where the value comes from, in words for the user.
+        is_default: there was no evidence, so the usual value is assumed.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Hint(Generic[T]):
 
 
 def hint_notes(hints: Iterable[Hint[Any]]) -> dict[str, str]:
-    """The answers that something speaks for, as metadata of a file that keeps them."""
+    """The hints that rest on evidence, as metadata for a file."""
     return {
         hint.name: hint.value if isinstance(hint.value, str) else json.dumps(hint.value)
         for hint in hints
@@ -40,15 +40,16 @@ def hint_notes(hints: Iterable[Hint[Any]]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Overrides:
-    """What the user chooses instead of the evidence; None leaves a question open.
+    """Settings that the user chooses instead of the evidence; None: not chosen.
 
-    The one definition of them: `load` and `inspect` take these as keyword arguments, and the
+    This is their only definition: `load` and `inspect` take them as keyword arguments, and the
     command line makes an option of each from its metadata.
 
     Attributes:
         variant: ``"v1"`` or ``"v2"`` of Depth Anything.
-        max_depth: metres at the far end, which makes a Depth Anything model metric.
-        pretrained_window: of Swin V2, one number or one for each of the four stages.
+        max_depth: maximum depth in metres, which makes a Depth Anything model metric.
+        pretrained_window: window that Swin V2 was pretrained with, in tokens: one number, or one
+            for each of the four stages.
     """
 
     variant: str | None = field(
@@ -58,7 +59,7 @@ class Overrides:
     max_depth: float | None = field(
         default=None,
         metadata={
-            "help": "distance in metres at the far end of a metric model",
+            "help": "maximum depth of a metric model in metres",
             "type": float,
             "metavar": "M",
         },
@@ -74,7 +75,7 @@ class Overrides:
     )
 
     def check(self, accepted: tuple[str, ...], model: str, file: str) -> None:
-        """Refuse an override that means nothing for a kind of model.
+        """Check that every override that is set applies to a kind of model.
 
         Args:
             accepted: names of the overrides that this kind of model takes.
@@ -82,15 +83,15 @@ class Overrides:
             file: name of the file, for the message.
 
         Raises:
-            CheckpointError: another one is chosen.
+            CheckpointError: an override is set that does not apply.
         """
         for name, value in self.chosen().items():
             if name not in accepted:
                 raise CheckpointError(
-                    f"{file} is a {model} model, for which {name} means nothing; it was "
-                    f"{value!r}. Leave it open."
+                    f"{file} is a {model} model, to which {name} does not apply; it was "
+                    f"{value!r}. Leave it unset."
                 )
 
     def chosen(self) -> dict[str, Any]:
-        """Those that are not left open, by name."""
+        """The overrides that are set, by name."""
         return {name: value for name, value in vars(self).items() if value is not None}

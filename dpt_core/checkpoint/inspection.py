@@ -1,4 +1,4 @@
-"""What a checkpoint is, found out without building its model."""
+"""A description of a checkpoint, made without building its model."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +9,14 @@ from .published import PublishedFile, find_published
 
 
 class ModelConfig(Protocol):
-    """A model's complete definition, with short descriptions for people."""
+    """A model's complete definition, with short descriptions for display."""
 
     def describe_encoder(self) -> str:
-        """The encoder's size."""
+        """The encoder's size in a few words."""
         ...
 
     def describe_output(self) -> str:
-        """What the model gives, and the image size that it works at."""
+        """The model's output and the image size that it works at, in a few words."""
         ...
 
 
@@ -30,13 +30,13 @@ class Inspection(Generic[ConfigT]):
     Attributes:
         path: the file.
         family: the model family's name, with its version and kind.
-        layout: whose key names the file has.
+        layout: whose key names the file has: ``"official"`` or ``"transformers"``.
         config: every hyper-parameter.
-        hints: answers to what the weights do not say, with their evidence.
-        parameters: numbers in the network (what is unused in the file not counted).
-        dtype: the number format of most of the file, ``"float32"``, ``"float16"``, …
+        hints: settings that the weights do not determine, with their evidence.
+        parameters: number of parameters in the network; unused tensors in the file do not count.
+        dtype: the number format of most of the weights: ``"float32"``, ``"float16"``, …
         bytes: size of the file.
-        warnings: sentences about what is odd in the file; empty for a sound one.
+        warnings: sentences about anything odd in the file; empty for a sound one.
     """
 
     path: Path
@@ -55,7 +55,7 @@ class Inspection(Generic[ConfigT]):
         return find_published(self.path)
 
     def summary(self) -> str:
-        """A few lines for people: what it is, how large, and on what evidence."""
+        """A few lines for display: family, size, and each hint with its evidence."""
         published = self.published
         lines = [
             f"{self.family}, {self.layout} keys",

@@ -1,8 +1,8 @@
 """PyTorch's own files (.pt, .pth, .bin, .ckpt), read by its restricted loader.
 
 The restricted loader (``weights_only=True``) builds tensors and plain containers and
-refuses everything else, so no code from a file can run. It trusts a file's sizes, though:
-what a few bytes could blow up is refused before or after it.
+refuses everything else, so no code from a file can run. It trusts the sizes in a file, however:
+a file that would take far more memory than its own size is refused before or after loading.
 """
 
 import pickle
@@ -22,7 +22,7 @@ from ..errors import CheckpointError, cut_off
 from .published import PUBLISHED
 from .shapes import format_shape
 
-# Where training scripts put the weights when they save more than the weights.
+# Keys under which training scripts put the weights when they save more than those.
 WRAPPER_KEYS = (
     "state_dict",
     "model_state_dict",
@@ -40,7 +40,7 @@ WRAPPER_KEYS = (
 )
 MAX_NESTING = 4
 ZIP_MAGIC = b"PK\x03\x04"
-# What the loaders of archives and pickles raise on damaged bytes: they check little.
+# Raised by the loaders of archives and pickles on damaged bytes, which they hardly check.
 DAMAGE_ERRORS = (
     RuntimeError,
     EOFError,
@@ -58,7 +58,7 @@ DAMAGE_ERRORS = (
 
 
 def read_pickle(path: Path, mapped: bool) -> dict[str, Tensor]:
-    """The state dict in a PyTorch file; `mapped` reads only the tensors that are used.
+    """Read the state dict in a PyTorch file; `mapped` reads only the tensors that are used.
 
     Raises:
         CheckpointError: the file is damaged, holds anything but data, or holds no weights.
@@ -88,7 +88,7 @@ def read_pickle(path: Path, mapped: bool) -> dict[str, Tensor]:
 
 
 def _find_state_dict(content: Any, depth: int = MAX_NESTING) -> dict[str, Tensor] | None:
-    """The tensors by name in what a training script saved, with known wrappers taken off.
+    """The tensors by name in what a training script saved, without known wrappers.
 
     Wrappers come first: a script may save single tensors (a loss, a random state) beside
     the model.
@@ -98,7 +98,7 @@ def _find_state_dict(content: Any, depth: int = MAX_NESTING) -> dict[str, Tensor
     for key in WRAPPER_KEYS:
         if key in content and (found := _find_state_dict(content[key], depth - 1)):
             return found
-    # Detached, they are plain tensors, without what a pickle may hang on them.
+    # Detached, they are plain tensors, without any attributes from the pickle.
     return {
         name: Tensor.detach(tensor)
         for name, tensor in content.items()
@@ -107,7 +107,7 @@ def _find_state_dict(content: Any, depth: int = MAX_NESTING) -> dict[str, Tensor
 
 
 def _check_globals_and_size(path: Path, size: int) -> bool:
-    """Whether the file is an archive; refuse one that would need more memory than its size."""
+    """Whether the file is an archive; refuse one that would take more memory than its size."""
     with path.open("rb") as file:
         is_archive = file.read(4) == ZIP_MAGIC
         file.seek(0)
@@ -115,16 +115,16 @@ def _check_globals_and_size(path: Path, size: int) -> bool:
     if is_archive:
         with zipfile.ZipFile(path) as archive:
             record = _check_archive(path, archive, size)
-            # Read to its end, so that its check sum is checked: PyTorch itself does not.
+            # Read in full, so that its checksum is verified: PyTorch does not do that.
             names = set(_globals(BytesIO(archive.read(record))))
     for name in names:
-        if name.endswith(" bytearray"):  # the loader would make one of any length
+        if name.endswith(" bytearray"):  # the loader would allocate any length
             raise _refusal(path, f"GLOBAL {name.replace(' ', '.')}")
     return is_archive
 
 
 def _check_archive(path: Path, archive: zipfile.ZipFile, size: int) -> zipfile.ZipInfo:
-    """The pickle in a PyTorch archive whose records are as they should be."""
+    """The record of the pickle in a PyTorch archive, after a check of all records."""
     records = archive.infolist()
     names = [record.filename for record in records]
     pickles = [record for record in records if record.filename.split("/")[1:] == ["data.pkl"]]
@@ -138,22 +138,22 @@ def _check_archive(path: Path, archive: zipfile.ZipFile, size: int) -> zipfile.Z
             f"{path.name} is an archive that holds {_list_names(names)}, not a PyTorch file. "
             "Unpack it and choose the checkpoint inside."
         )
-    # PyTorch stores its records as they are. A compressed one may be made to unpack to more
-    # memory than any machine has, and so may many that share the same bytes.
+    # PyTorch does not compress its records. A compressed one can be crafted to unpack to more
+    # memory than any machine has, and so can many that share the same bytes.
     packed = any(record.compress_type != zipfile.ZIP_STORED for record in records)
     places = {record.header_offset for record in records}
     if packed or len(places) < len(records) or sum(r.file_size for r in records) > size:
         raise CheckpointError(
-            f"{path.name} is a packed archive, not a PyTorch file as PyTorch writes it. Unpack "
-            "it if a checkpoint is inside, or download the checkpoint again."
+            f"{path.name} is a packed archive, not a file that PyTorch wrote. Unpack it if a "
+            "checkpoint is inside, or download the checkpoint again."
         )
     if pickles[0].CRC == 0:
-        del pickles[0].CRC  # written without check sums: there is nothing to compare with
+        del pickles[0].CRC  # written without checksums: there is nothing to verify
     return pickles[0]
 
 
 def _globals(stream: IO[bytes]) -> Iterator[str]:
-    """``"module name"`` of every object that a file's pickles refer to; none is built."""
+    """Yield ``"module name"`` of every object that a file's pickles refer to, building none."""
     for _ in range(5):  # an archive has one pickle; PyTorch's older format begins with five
         if not stream.read(1):
             return
@@ -164,7 +164,7 @@ def _globals(stream: IO[bytes]) -> Iterator[str]:
 
 
 def _check_tensors(path: Path, tensors: Mapping[str, Tensor], size: int) -> None:
-    """Refuse tensors that are not plain, or that claim more than the file holds."""
+    """Refuse tensors that are not plain, or that claim more data than the file holds."""
     for name, tensor in tensors.items():
         if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_nested:
             raise CheckpointError(
@@ -189,9 +189,9 @@ def _refusal(path: Path, reason: str) -> CheckpointError:
     name = rest.split()[0].rstrip(".,") if found and rest.split() else ""
     if name:
         return CheckpointError(
-            f"{path.name} was not loaded: it asks for {name:.80}, and only plain weights are "
-            "read, since all else could run code or fill the memory. Use a .safetensors version "
-            "of the model, or save its state_dict() from a source that you trust."
+            f"{path.name} was not loaded: it asks for {name:.80}, but only plain weights are "
+            "read, because anything else could run code or fill the memory. Use a .safetensors "
+            "version of the model, or save its state_dict() from a source that you trust."
         )
     return CheckpointError(
         f"{path.name} is not a PyTorch file that can be read as plain weights. Download it "
@@ -200,7 +200,7 @@ def _refusal(path: Path, reason: str) -> CheckpointError:
 
 
 def _incomplete(path: Path, size: int) -> CheckpointError:
-    """The error for a damaged file; the sizes of published ones tell whether it is cut off."""
+    """The error for a damaged file; the size of a published one shows whether it is cut off."""
     published = next((known.size for known in PUBLISHED if known.name == path.name), 0)
     if size < published:
         return cut_off(path.name, size, published)

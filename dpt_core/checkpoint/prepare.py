@@ -26,12 +26,12 @@ class Prepared(NamedTuple):
     """A checkpoint that has been identified and converted, before its network is built.
 
     Attributes:
-        family: the family that it belongs to.
-        inspection: what it is.
-        tensors: its weights under the converted names.
-        origin: for each of those the file's own name.
-        rows: the values of the fields in the family's rules.
-        prefix: what stands before the file's keys.
+        family: its family.
+        inspection: its description.
+        tensors: its weights by converted name.
+        origin: the file's own key for each converted name.
+        rows: values for the fields in the family's rules, one row per block.
+        prefix: what was removed from the front of the file's keys.
     """
 
     family: Family
@@ -50,14 +50,14 @@ def prepare(
     *,
     as_stored: bool = False,
 ) -> Prepared:
-    """Detect, convert and measure; this empties the tensors of `state`.
+    """Detect, convert and measure a file; empties the tensors of `state`.
 
     Args:
         state: the file.
-        families: those that it may belong to.
+        families: the families to choose from.
         overrides: what the user chose.
         kind: what all the families are, for messages: ``"depth model"``.
-        as_stored: leave out the family's last changes to the weights (`Family.adapt`).
+        as_stored: skip the family's last change to the weights (`Family.adapt`).
 
     Raises:
         CheckpointError: the file belongs to none of them, or is damaged.
@@ -90,12 +90,12 @@ def prepare(
 
 
 class Built(NamedTuple):
-    """A network with the file's weights in it.
+    """A network that holds the file's weights.
 
     Attributes:
         net: the network.
-        inspection: what it is, with warnings about its values.
-        dtype: what it computes in.
+        inspection: its description, with warnings about its values.
+        dtype: the number format that it computes in.
     """
 
     net: nn.Module
@@ -106,14 +106,18 @@ class Built(NamedTuple):
 def build(
     prepared: Prepared, dtype: DType, device: torch.device | str, ops: Ops, result: str
 ) -> Built:
-    """The network of a prepared file; this takes over its tensors.
+    """Build the network of a prepared file; takes over its tensors.
 
     Args:
         prepared: the file.
-        dtype: what to compute in, or what chooses it by the inspection; None for float32.
+        dtype: the number format to compute in, or a function that chooses it by the inspection;
+            None for float32.
         device: where to compute.
         ops: namespace of layers.
-        result: what suffers from damaged weights, for messages: ``"depth"``.
+        result: what damaged weights would spoil, for messages: ``"depth"``.
+
+    Raises:
+        TypeError: `dtype` is not a floating-point format.
     """
     inspection, tensors = prepared.inspection, prepared.tensors
     chosen = dtype(inspection) if callable(dtype) else dtype or torch.float32
@@ -128,6 +132,6 @@ def build(
 
 
 def find_family(state: StateFile, families: Sequence[Family]) -> Family | None:
-    """The family whose whole signature is in the file, if there is one."""
+    """The family whose complete signature is in the file, or None."""
     tensors = find_model(state, families).tensors
     return next((family for family in families if family.matches(tensors)), None)

@@ -1,9 +1,9 @@
 # ruff: noqa: E501  (one file a line)
-"""Published files by their SHA-256: proof of what a file is, whatever it is called.
+"""Published files by their SHA-256: proof of what a file is, whatever its name.
 
-Sizes and hashes are those of the hosts' own listings (Git LFS pointers on Hugging Face,
-release pages on GitHub). A hash takes a second or so per gigabyte, so a file is hashed only
-if its size is exactly that of a published one, and once for each path, size and time.
+Sizes and hashes come from the hosts' own listings (Git LFS pointers on Hugging Face,
+release pages on GitHub). Hashing takes a second or so per gigabyte, so a file is hashed only
+if its size is exactly that of a published one, and once per path, size and modification time.
 """
 
 import hashlib
@@ -18,11 +18,11 @@ class PublishedFile:
 
     Attributes:
         name: its name where it is published.
-        licence: SPDX identifier of its weights' licence.
+        licence: SPDX identifier of the licence of its weights.
         size: bytes.
         sha256: hexadecimal digest.
         variant: ``"v1"`` or ``"v2"`` of Depth Anything; None for other models.
-        max_depth: metres at the far end of a metric model; None for a relative one.
+        max_depth: maximum depth in metres of a metric model; None for a relative one.
     """
 
     name: str
@@ -33,7 +33,7 @@ class PublishedFile:
     max_depth: float | None = None
 
 
-# Name, licence, bytes, SHA-256, and of Depth Anything the variant and metres at the far end.
+# Name, licence, bytes, SHA-256, and for Depth Anything the variant and the maximum depth in metres.
 _TABLE = """\
 depth_anything_v2_vits.pth                          Apache-2.0      99218434  715fade13be8f229f8a70cc02066f656f2423a59effd0579197bbf57860e1378  v2
 depth_anything_v2_vitb.pth                          CC-BY-NC-4.0   389961218  0d2b7002e62d39d655571c371333340bd88f67ab95050c03591555aa05645328  v2
@@ -73,14 +73,14 @@ def find_published(path: Path) -> PublishedFile | None:
         if not candidates or not path.is_file():
             return None
         digest = _sha256(path, status.st_size, status.st_mtime_ns)
-    except OSError:  # removed since it was read: no proof, then
+    except OSError:  # removed since it was read, so there is nothing to hash
         return None
     return next((file for file in candidates if file.sha256 == digest), None)
 
 
 @lru_cache(maxsize=256)
 def _sha256(path: Path, size: int, time: int) -> str:
-    """Hexadecimal digest of a file; size and time make the memory of it forget a changed one."""
+    """Hexadecimal digest of a file; size and time are part of the cache's key, for changed files."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):

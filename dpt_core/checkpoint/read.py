@@ -13,20 +13,20 @@ from .pickle_file import ZIP_MAGIC, read_pickle
 from .safetensors_file import Entry, read_header, read_tensor
 
 MAX_NAME_LENGTH = 500  # characters
-COMPILE_PREFIX = "_orig_mod."  # torch.compile puts it before the names of what it compiled
+COMPILE_PREFIX = "_orig_mod."  # torch.compile puts it before the names in a compiled module
 WRAPPER_PREFIXES = ("module.", "model.")  # DataParallel, Lightning
 
 
 @dataclass(frozen=True)
 class StateFile:
-    """What a checkpoint file holds.
+    """The contents of a checkpoint file.
 
     Attributes:
         path: the file.
-        tensors: name → tensor, common prefixes removed; on the meta device (shape and
-            dtype alone) when only the header was asked for.
-        metadata: the file's own notes (safetensors; empty for other formats).
-        bytes: size of the file, or of all files of a folder.
+        tensors: name → tensor, common prefixes removed; on the meta device (only shape and
+            dtype) if only the header was read.
+        metadata: the file's own metadata (safetensors; empty for other formats).
+        bytes: size of the file, or of all weight files in a folder.
         prefix: what was removed from the front of every name, for example ``"module."``.
         warnings: sentences about what was left out.
     """
@@ -44,13 +44,13 @@ def read(path: str | Path, *, header_only: bool = False) -> StateFile:
 
     Args:
         path: the file, or a folder with a model.safetensors or pytorch_model.bin.
-        header_only: read names, shapes and dtypes alone.
+        header_only: read only names, shapes and dtypes.
 
     Raises:
-        CheckpointError: there is no such file, or it holds no weights that can be read.
+        CheckpointError: the file does not exist, or holds no weights that can be read.
     """
     path = Path(path)
-    path = path if path.name else path.absolute()  # "." has a name, too
+    path = path if path.name else path.absolute()  # gives "." a name
     tensors: dict[str, Tensor] = {}
     metadata: dict[str, str] = {}
     size = 0
@@ -71,7 +71,7 @@ def read(path: str | Path, *, header_only: bool = False) -> StateFile:
     except OSError as error:
         raise CheckpointError(
             f"{path} could not be read ({error.strerror or error}). Check that it is a file "
-            "and that you may read it."
+            "and that you have permission to read it."
         ) from error
     if not tensors:
         raise CheckpointError(f"{path.name} holds no tensors at all. Download it again.")
@@ -118,8 +118,8 @@ def _read_file(path: Path, header_only: bool) -> tuple[dict[str, Tensor], dict[s
 
 
 def _detect_format(path: Path) -> str:
-    """The format, from the first bytes: names are no proof, since people rename files."""
-    if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+    """The format by the first bytes, since the name proves nothing."""
+    if path.exists() and not path.is_file():  # opening a pipe would block
         raise CheckpointError(f"{path} is not a file. Choose a checkpoint file.")
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -154,7 +154,7 @@ WEB_PAGE = re.compile(r"\s*<(!doctype|!--|html|head|body|\?xml)", re.IGNORECASE)
 
 
 def _describe(head: bytes) -> str | None:
-    """What kind of file begins like this, if it is a known one and not a checkpoint."""
+    """The kind of file that begins like this, if it is a known one that is not a checkpoint."""
     for magic, name in OTHER_FORMATS:
         if head.startswith(magic):
             return name
@@ -172,12 +172,12 @@ def _describe(head: bytes) -> str | None:
 
 
 def _check_names(path: Path, found: dict[str, Tensor], others: dict[str, Tensor]) -> None:
-    """Refuse names that are not printable text, or that come twice."""
+    """Refuse names that are not printable text, or that occur twice."""
     for name in found:
         if len(name) > MAX_NAME_LENGTH or not name.isprintable():
             raise CheckpointError(
-                f"{path.name} has a tensor with a name that is no name ({name[:40]!r}). The "
-                "file is damaged; download it again."
+                f"{path.name} has a tensor with an unusable name ({name[:40]!r}). The file is "
+                "damaged; download it again."
             )
         if name in others:
             raise CheckpointError(
@@ -199,7 +199,7 @@ def _read_all(path: Path, entries: dict[str, Entry]) -> dict[str, Tensor]:
 
 
 def _common_prefix(tensors: dict[str, Tensor]) -> str:
-    """The prefix that wrappers put before every key, such as ``"module.model."``."""
+    """The prefix that wrappers put before every key, such as ``"module.model."``; may be empty."""
     prefix = ""
     while tensors:
         more = next(

@@ -1,4 +1,4 @@
-"""Renaming tables: plain text, one key a line, whole, so that any key can be searched for.
+"""Renaming tables: plain text with one whole key per line, so that any key can be searched for.
 
 ::
 
@@ -7,12 +7,12 @@
     pretrained.model.head.*   -> unused
     pretrained.mask_token     <- imgencoder.cls_token  (zero_token)
 
-``*`` stands for ``weight`` and ``bias``, and a field such as ``{index}`` for a number in every
-row of the block table. Several keys are joined by ``+``, which may begin a line. An operation
-that changes the tensors stands in parentheses; it has an inverse, so that the table is the way
-there (`convert`) and the way back (`revert`). A key with ``<-`` is used by nothing and is made
-only on the way back, for loaders that insist on it. Every key of a file must meet a rule and
-every rule its keys, but those that nothing uses may be missing.
+``*`` stands for ``weight`` and ``bias``, and a field such as ``{index}`` for its value in each row
+of the block table. Several keys are joined by ``+``, which may begin a line. An operation on the
+tensors is named in parentheses; it has an inverse, so that the table works in both directions
+(`convert` and `revert`). A key with ``<-`` is not used by the network and is only written by
+`revert`, for loaders that require it. Every key of a file must match a rule, and the keys of every
+rule must exist, except for unused ones.
 """
 
 import re
@@ -27,7 +27,7 @@ from .shapes import format_dtype, format_shape
 Change = Callable[..., "Tensor | tuple[Tensor, ...]"]
 Row = Mapping[str, object]  # the fields of one block: {"index": 7, "stage": 2, "block": 1}
 
-MAX_BLOCKS = 1000  # twenty times the deepest encoder known: what is beyond is no model
+MAX_BLOCKS = 1000  # twenty times the deepest known encoder: no model has more
 
 _LINE = re.compile(r"(?P<sources>\S.*?) (?P<arrow>->|<-) (?P<targets>.+?)( \((?P<name>\w+)\))?")
 _FIELD = re.compile(r"\{(\w+)\}")
@@ -35,7 +35,7 @@ _FIELD = re.compile(r"\{(\w+)\}")
 
 @dataclass(frozen=True)
 class Operation:
-    """What happens to a rule's tensors, and what undoes it.
+    """A change to a rule's tensors, and its inverse.
 
     Attributes:
         forward: source tensors → target tensors.
@@ -51,13 +51,13 @@ IDENTITY = Operation(lambda tensor: tensor, lambda tensor: tensor)
 
 @dataclass(frozen=True)
 class Rule:
-    """From one key or several to one or several.
+    """A rule from one or more keys to one or more names.
 
     Attributes:
-        sources: keys of the file.
-        targets: converted names; of an unused rule, those that its inverse reads.
-        operation: by default the one tensor stays as it is.
-        unused: nothing uses the keys, and they may be missing.
+        sources: keys in the file.
+        targets: converted names; for an unused rule, those that its inverse reads.
+        operation: by default the tensor stays the same.
+        unused: the network does not use the keys, which may be missing.
     """
 
     sources: tuple[str, ...]
@@ -66,7 +66,7 @@ class Rule:
     unused: bool = False
 
     def fill(self, fields: Mapping[str, object]) -> "Rule":
-        """The same with values for the fields in its names."""
+        """The same rule with values for the fields in its names."""
         sources, targets = (
             tuple(_FIELD.sub(lambda match: str(fields[match[1]]), name) for name in names)
             for names in (self.sources, self.targets)
@@ -75,7 +75,7 @@ class Rule:
 
 
 def parse_rules(table: str, operations: Mapping[str, Operation]) -> tuple[Rule, ...]:
-    """The rules of a table; `operations` are those that stand in it by name.
+    """Parse a table; `operations` has those that it names.
 
     Raises:
         ValueError: a line is not a rule.
@@ -104,14 +104,20 @@ def parse_rules(table: str, operations: Mapping[str, Operation]) -> tuple[Rule, 
 def convert(
     tensors: dict[str, Tensor], rules: Iterable[Rule], rows: Sequence[Row], file: str
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Rename (and split, merge, reshape) every tensor; `tensors` is emptied on the way.
+    """Rename (and split, merge, reshape) every tensor; empties `tensors`.
+
+    Args:
+        tensors: the file's tensors by key.
+        rules: the layout's table.
+        rows: values for the fields in the rules, one row per block.
+        file: name of the file, for messages.
 
     Returns:
-        The converted tensors, and for each converted name the original it came from.
+        The converted tensors, and the original key of each converted name.
 
     Raises:
-        CheckpointError: a key meets no rule, a rule lacks its key, or weights are not
-            floating-point numbers or of a shape that a rule cannot work on; the message
+        CheckpointError: a key matches no rule, a rule's key is missing, or weights are not
+            floating-point numbers or have a shape that an operation cannot take; the message
             names the key.
     """
     rules = expand(rules, rows)
@@ -120,7 +126,7 @@ def convert(
     if unknown:
         raise CheckpointError(
             f"{file} holds keys that this kind of model does not have: {_list_keys(unknown)}. "
-            "It may be another model built on the same parts; use the original checkpoint."
+            "It may be another model with some of the same parts; use the original checkpoint."
         )
     used = [rule for rule in rules if not rule.unused]
     missing = [key for rule in used for key in rule.sources if key not in tensors]
@@ -141,8 +147,8 @@ def convert(
         except (RuntimeError, IndexError, ValueError) as error:
             shapes = ", ".join(f"{key} ({format_shape(p.shape)})" for key, p in parts.items())
             raise CheckpointError(
-                f"{file} has a shape that cannot be right in {shapes}. The file is damaged or "
-                "is another model; use the original checkpoint."
+                f"{file} has an impossible shape in {shapes}. The file is damaged or is "
+                "another model; use the original checkpoint."
             ) from error
         for target, value in zip(rule.targets, _as_tuple(result), strict=True):
             converted[target] = value
@@ -154,7 +160,7 @@ def convert(
 def revert(
     tensors: Mapping[str, Tensor], rules: Iterable[Rule], rows: Sequence[Row]
 ) -> dict[str, Tensor]:
-    """The way back: converted tensors under the names of the layout that `rules` read.
+    """Rename converted tensors back to the layout of `rules`, with its inverse operations.
 
     Raises:
         KeyError: a rule's tensor is missing.
@@ -168,7 +174,7 @@ def revert(
 
 
 def expand(rules: Iterable[Rule], rows: Sequence[Row]) -> list[Rule]:
-    """The rules without fields: each once for all values that the rows have for its own."""
+    """The rules with their fields filled in, once for every distinct set of values in the rows."""
     expanded = []
     for rule in rules:
         fields = set(_FIELD.findall(rule.sources[0]))
@@ -178,7 +184,7 @@ def expand(rules: Iterable[Rule], rows: Sequence[Row]) -> list[Rule]:
 
 
 def source_pattern(rules: Iterable[Rule]) -> re.Pattern[str]:
-    """What every key meets that the rules have a place for, whatever the number of blocks."""
+    """A pattern that matches every key with a rule, whatever the number of blocks."""
     names = {name for rule in rules for name in rule.sources}
     return re.compile("|".join(r"\w+".join(map(re.escape, _FIELD.split(n)[::2])) for n in names))
 
@@ -186,26 +192,26 @@ def source_pattern(rules: Iterable[Rule]) -> re.Pattern[str]:
 def count_blocks(
     keys: Iterable[str], rules: Iterable[Rule], field: str, file: str, **others: int
 ) -> int:
-    """How many blocks the keys have where the rules have a field; they are numbered 0, 1, 2…
+    """Count the blocks of a file, which are numbered 0, 1, 2, … where the rules have a field.
 
     Args:
-        keys: those of the file.
-        rules: its table; the first source with the field shows where the number stands.
+        keys: keys of the file.
+        rules: its table; the first source with the field shows where the number is.
         field: the field, for example ``"index"``.
         file: name of the file, for messages.
         others: values of the fields before it.
 
     Raises:
-        CheckpointError: an index in the middle is missing, or there are absurdly many.
+        CheckpointError: a number is skipped, or there are absurdly many blocks.
     """
     mark = f"{{{field}}}"
     source = next(name for rule in rules for name in rule.sources if mark in name)
     pattern = re.escape(source.partition(mark)[0].format(**others)) + r"(\d+)\."
-    # Compared as text: a number in a key may have more digits than any integer should.
+    # Compared as text: a number in a hostile key may have too many digits to convert.
     found = {match[1] for key in keys if (match := re.match(pattern, key))}
     if len(found) > MAX_BLOCKS:
         raise CheckpointError(
-            f"{file} has {len(found):,} numbered blocks, and no encoder has more than "
+            f"{file} has {len(found):,} numbered blocks, but no encoder has more than "
             f"{MAX_BLOCKS:,}. It is damaged or another model; use the original checkpoint."
         )
     missing = next((i for i in range(len(found)) if str(i) not in found), None)

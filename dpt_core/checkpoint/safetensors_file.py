@@ -1,10 +1,10 @@
 """The safetensors format: a JSON header, then the raw bytes of every tensor.
 
-The header is checked against itself and the file's size before any data is read. No header
-can therefore make this use more memory than the file is large, and a truncated download can
-be told from another kind of file. Tensors are read into memory of their own: nothing stays
-mapped or open, a file that is replaced later cannot change (or crash) a loaded model, and
-memory holds the weights once.
+The header is checked for consistency and against the file's size before any data is read. No
+header can therefore make this use more memory than the file's size, and a truncated download is
+told apart from another kind of file. Tensors are read into their own memory: nothing stays mapped
+or open, a file that is replaced later cannot change (or crash) a loaded model, and the weights are
+in memory only once.
 
 Format: https://github.com/huggingface/safetensors#format
 """
@@ -36,12 +36,12 @@ DTYPES = {
     "U8": torch.uint8,
     "BOOL": torch.bool,
 }
-MAX_HEADER_BYTES = 10_000_000  # bytes, for 100,000 tensors; the format allows ten times that
+MAX_HEADER_BYTES = 10_000_000  # enough for 100,000 tensors; the format allows ten times that
 MAX_DIMENSIONS = 8
 
 
 class Entry(NamedTuple):
-    """Where one tensor lies: dtype, shape, and byte offsets from the start of the file."""
+    """Where one tensor is: dtype, shape, and byte offsets from the start of the file."""
 
     dtype: torch.dtype
     shape: tuple[int, ...]
@@ -50,7 +50,11 @@ class Entry(NamedTuple):
 
 
 def read_header(path: Path) -> tuple[dict[str, Entry], dict[str, str]]:
-    """Entries by name, in file order, and the file's metadata; only the header is read."""
+    """Read the entries by name, in file order, and the file's metadata, but no tensors.
+
+    Raises:
+        CheckpointError: the header is damaged, or the file is cut off.
+    """
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
@@ -62,7 +66,7 @@ def read_header(path: Path) -> tuple[dict[str, Entry], dict[str, str]]:
         header = _parse(path, file.read(length))
     metadata = header.pop("__metadata__", None) or {}
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
-        raise _damaged(path, "its __metadata__ is not a table of texts")
+        raise _damaged(path, "its __metadata__ is not an object of strings")
     entries = {
         name: _entry(path, name, fields, data_start, size) for name, fields in header.items()
     }
@@ -74,7 +78,11 @@ def read_header(path: Path) -> tuple[dict[str, Entry], dict[str, str]]:
 
 
 def read_tensor(file: FileIO, entry: Entry) -> Tensor:
-    """One tensor in memory of its own, from a file opened without buffering."""
+    """Read one tensor into its own memory, from a file opened without buffering.
+
+    Raises:
+        CheckpointError: the file became shorter in the meantime.
+    """
     tensor = torch.empty(entry.shape, dtype=entry.dtype)
     if tensor.numel() == 0:
         return tensor
@@ -93,7 +101,7 @@ def read_tensor(file: FileIO, entry: Entry) -> Tensor:
 
 
 def _parse(path: Path, text: bytes) -> dict[str, Any]:
-    """The header as a table; a name that occurs twice at any level is an error."""
+    """The header as a dict; a name that occurs twice at any level is an error."""
 
     def table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = dict(pairs)
@@ -127,7 +135,7 @@ def _entry(path: Path, name: str, fields: Any, data_start: int, size: int) -> En
         )
     numbers = (*shape, start, end)
     if len(shape) > MAX_DIMENSIONS or not all(type(n) is int and n >= 0 for n in numbers):
-        raise _damaged(path, f"its header gives {name!r} an impossible shape or place")
+        raise _damaged(path, f"its header gives {name!r} an impossible shape or offset")
     if end - start != math.prod(shape) * dtype.itemsize:
         raise _damaged(
             path,
@@ -135,7 +143,7 @@ def _entry(path: Path, name: str, fields: Any, data_start: int, size: int) -> En
             f"of {dtype.itemsize} bytes",
         )
     if start == end and max(shape, default=0) > size:  # beside a 0, which hides it
-        raise _damaged(path, f"its header gives {name!r} an impossible shape or place")
+        raise _damaged(path, f"its header gives {name!r} an impossible shape or offset")
     return Entry(dtype, shape, data_start + start, data_start + end)
 
 

@@ -1,10 +1,10 @@
 # ruff: noqa: E501  (one model a line)
-"""Well-known models that are not supported, each by keys that only it has."""
+"""Well-known models that are not supported, recognised by keys that only they have."""
 
 import re
 from collections.abc import Collection, Iterable
 
-# What it is, and a pattern for the beginning of one of its keys; the most specific first.
+# The model, and a pattern for the beginning of one of its keys; the most specific first.
 _TABLE = r"""
 a LoRA                                                        .*[._]lora(_(up|down|A|B)|\.(up|down))\.|lora_(unet|te\d?|transformer)_
 a LoRA (LoHa or LoKr)                                         .*\.(hada_w|lokr_w)\d
@@ -39,8 +39,8 @@ def find_unsupported(keys: Iterable[str], supported: Collection[str] = ()) -> st
     """The name of the unsupported model that these keys belong to, if it is well known.
 
     Args:
-        keys: those of a file.
-        supported: names in the table that the caller supports all the same.
+        keys: keys of a file.
+        supported: names in the table that the caller does support.
     """
     keys = [key for key in keys if _ANY.match(key)]
     for name, pattern in UNSUPPORTED:

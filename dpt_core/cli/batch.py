@@ -31,7 +31,7 @@ class OutputFormat:
         name: ``"png16"``, ``"png8"`` or ``"npy"``.
         suffix: of a result's file name, with its dot.
         colormap: for png8; None is grey.
-        steady: for png8: in a video, the range that is rendered changes only slowly.
+        steady: for png8: whether the range that is rendered changes only slowly in a video.
     """
 
     name: str
@@ -69,13 +69,13 @@ class DepthEstimator:
             raise InputError("not enough memory; try a smaller --resolution") from error
         if not torch.isfinite(depth.values).all():
             raise InputError(
-                "the model gives NaN or infinite depth; try --precision float32, and if that "
+                "the model returned NaN or infinite depth; try --precision float32; if that "
                 "does not help, the checkpoint is damaged"
             )
         return depth
 
 
-# A file and its content; None: the file exists already and stays as it is.
+# A file and its content; None: the file already exists and is kept.
 Result = tuple[Path, bytes | None]
 
 
@@ -88,7 +88,7 @@ def estimate_results(
         item: the image or video.
         form: how its depth is stored.
         estimate: the model with its settings.
-        overwrite: whether to estimate results anew that exist already.
+        overwrite: whether to replace existing results.
 
     Raises:
         InputError: the input cannot be read or gives no depth; the message is only the reason.
@@ -114,7 +114,7 @@ def _images(item: PlannedInput, form: OutputFormat) -> Iterator[tuple[Path, Read
 def _estimate_steady_results(
     item: PlannedInput, form: OutputFormat, estimate: DepthEstimator, overwrite: bool
 ) -> Iterator[Result]:
-    """As `estimate_results`; all frames are estimated first, since each one's range needs them."""
+    """Like `estimate_results`, but estimates all frames first: the range of each needs them all."""
     targets = [target for target, _ in _images(item, form)]
     if not overwrite and all(target.exists() for target in targets):
         yield from ((target, None) for target in targets)
@@ -162,12 +162,12 @@ def _estimate_steady_results(
 
 
 def _nearest_folder(path: Path) -> Path:
-    """The nearest parent folder that exists, which is on the disk that `path` will be on."""
+    """The nearest parent folder that exists, which is on the same disk as `path` will be."""
     return next(parent for parent in path.absolute().parents if parent.is_dir())
 
 
 def encode(depth: Depth, form: OutputFormat) -> bytes:
-    """The content of the file for the depth of one image."""
+    """The content of the file for the depth of one image (B = 1)."""
     if form.name == "npy":
         return encode_npy(depth.values[0].numpy())
     if form.name == "png16":

@@ -9,9 +9,9 @@ from .reporting import CommandError, Status, write_error, write_result
 LAYOUTS = ("official", "transformers")
 
 DESCRIPTION = """\
-Write a checkpoint as a safetensors file with the key names of another layout: official, which is
-that of the authors' code, or transformers. The weights stay the same, except that --dtype
-rounds them to another number format.
+Write a checkpoint as a safetensors file with the key names of another layout: official (those of
+the authors' code) or transformers. The weights stay the same, except that --dtype rounds them to
+another number format.
 
 example:
   dpt-depth convert depth_anything_v2_vits.pth model.safetensors --layout transformers"""
@@ -27,7 +27,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("target", type=Path, metavar="OUT", help="the .safetensors file to write")
     parser.add_argument("--layout", choices=LAYOUTS, required=True, help="key names to write")
     parser.add_argument(
-        "--dtype", choices=DTYPES, help="number format of the weights (default: as they are)"
+        "--dtype", choices=DTYPES, help="number format of the weights (default: unchanged)"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
     add_overrides(parser)
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> Status:
 
     source, target = arguments.source, arguments.target
     if target.exists() and not arguments.overwrite:
-        raise CommandError(f"{target} exists already; choose another name or add --overwrite.")
+        raise CommandError(f"{target} already exists; choose another name or add --overwrite.")
     inspection = convert_checkpoint(
         source,
         target,

@@ -26,8 +26,8 @@ install av).
 Folders are searched together with their subfolders, whose structure the output keeps; hidden
 files and the output folder itself are left out. Images are turned upright by their EXIF data;
 alpha is ignored, and only the first image of a file is used. A file that cannot be read is
-skipped with one line that says why. Results that exist already are kept, whatever options they
-were made with, so an interrupted run continues where it stopped; --overwrite makes them anew.
+skipped with one line that says why. Existing results are kept, whatever options they were made
+with, so an interrupted run continues where it stopped; --overwrite replaces them.
 Images whose names differ only in the suffix keep it: photo.jpg and photo.webp become
 photo.jpg.png and photo.webp.png. If names still clash, the run ends before anything is written.
 
@@ -84,20 +84,18 @@ def add(commands: Commands) -> None:
         "--fov",
         type=degrees,
         metavar="DEGREES",
-        help="horizontal field of view, with which Depth Anything 3 metric gives metres",
+        help="horizontal field of view, which Depth Anything 3 metric needs to give metres",
     )
-    parser.add_argument("--format", choices=FORMATS, help="of the results (default: png16)")
+    parser.add_argument("--format", choices=FORMATS, help="format of the results (default: png16)")
     parser.add_argument("--colormap", choices=COLORMAPS, help="colour the results; implies png8")
     parser.add_argument(
         "--steady", action="store_true", help="render videos without flicker; implies png8"
     )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="make results anew that exist already"
-    )
+    parser.add_argument("--overwrite", action="store_true", help="replace existing results")
 
 
 def degrees(text: str) -> float:
-    """The type of ``--fov``."""
+    """Parse the angle of ``--fov``."""
     try:
         angle = float(text)
     except ValueError:
@@ -146,7 +144,7 @@ def run(arguments: argparse.Namespace) -> Status:
                     report_skipped(skipped[-1])
         seconds = time.perf_counter() - start
     pace = f" ({seconds / written:.2f} s per image)" if written else ""
-    hint = " (--overwrite makes them anew)" if existing else ""
+    hint = " (--overwrite replaces them)" if existing else ""
     write_result(
         f"{written} written, {len(skipped)} skipped, {existing} already there{hint}: {output}{pace}"
     )
@@ -154,7 +152,7 @@ def run(arguments: argparse.Namespace) -> Status:
 
 
 def choose_format(arguments: argparse.Namespace) -> str:
-    """The format that is asked for or implied.
+    """The format that the options ask for or imply.
 
     Raises:
         CommandError: two options contradict each other.
@@ -165,8 +163,8 @@ def choose_format(arguments: argparse.Namespace) -> str:
         return arguments.format or "png16"
     if arguments.format not in (None, "png8"):
         raise CommandError(
-            f"{option} makes png8 images, but --format asks for {arguments.format}; leave out "
-            "one of the two."
+            f"{option} makes png8 images, but --format is {arguments.format}; leave out one "
+            "of the two."
         )
     return "png8"
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from ..conversion import KeyRow
 
 DESCRIPTION = """\
-Show what a checkpoint is, and the evidence for it, without loading it; or with --keys, the name
-that each of its keys has in the model."""
+Show what a checkpoint is, and on what evidence, without loading it. With --keys, show the name of
+each of its keys in the model instead."""
 
 
 def add(commands: Commands) -> None:
@@ -32,7 +32,7 @@ def add(commands: Commands) -> None:
         help="show each key of the file, its converted name and its shape",
     )
     parser.add_argument(
-        "--json", action="store_true", help="write JSON; with --keys the keys are added to it"
+        "--json", action="store_true", help="write JSON; with --keys it includes the keys"
     )
     add_overrides(parser)
 
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> Status:
 
 
 def describe(inspection: "Inspection[Any]") -> dict[str, Any]:
-    """An inspection as a table for JSON."""
+    """An inspection as a JSON object."""
     published = inspection.published and dataclasses.asdict(inspection.published)
     return {**dataclasses.asdict(inspection), "published": published}
 
@@ -113,7 +113,7 @@ def format_inspection(inspection: "Inspection[Any]") -> Iterator[tuple[str, str]
 
 
 def flatten(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The values of nested tables, and of lists of tables, under their joined names."""
+    """The values of nested dictionaries, and of lists of them, under their joined names."""
     for name, value in table.items():
         if isinstance(value, dict):
             yield from flatten(value, f"{prefix}{name} ")

@@ -1,4 +1,4 @@
-"""The commands under one name, and an exit status for whatever happens."""
+"""The entry point: all commands under one name, and an exit status for every outcome."""
 
 import argparse
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The parser of all commands; what it returns has the command's function as ``run``."""
+    """The parser of all commands; parsed arguments have the command's function as ``run``."""
     parser = Parser(prog="dpt-depth", description=DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

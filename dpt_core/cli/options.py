@@ -1,4 +1,4 @@
-"""Options that several commands share, and how they are obeyed."""
+"""Options that several commands share, and what they do."""
 
 import argparse
 import dataclasses
@@ -71,7 +71,7 @@ def add_overrides(parser: argparse.ArgumentParser) -> None:
 
 
 def get_overrides(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The keyword arguments of `Overrides`; a list of a single value is that value."""
+    """The keyword arguments for `Overrides`; a list of one value becomes that value."""
     values = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(Overrides)}
     return {
         name: value[0] if isinstance(value, list) and len(value) == 1 else value
@@ -94,7 +94,7 @@ def add_resolution(parser: argparse.ArgumentParser) -> None:
 
 
 def fraction(text: str) -> float:
-    """The type of an option for a place in an image, from 0 to 1."""
+    """Parse a position in an image, from 0 to 1."""
     try:
         place = float(text)
     except ValueError:
@@ -105,7 +105,7 @@ def fraction(text: str) -> float:
 
 
 def positive_int(text: str) -> int:
-    """The type of an option that counts pixels."""
+    """Parse a positive number of pixels."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of pixels above 0")
     return int(text)
@@ -125,7 +125,7 @@ def load_model(arguments: argparse.Namespace) -> "DepthModel":
     device = _choose_device(arguments.device)
 
     def choose_dtype(inspection: "Inspection[Any]") -> "torch.dtype":
-        # Half precision is only faster on CUDA, and loses nothing if the file has it already.
+        # Half precision is faster only on CUDA, and loses nothing if the file is in it already.
         keep = device == "cuda" and inspection.dtype in DTYPES
         return getattr(torch, inspection.dtype) if keep else torch.float32
 
@@ -153,14 +153,14 @@ def _choose_device(name: str) -> str:
         return next(device for device, is_available in available.items() if is_available)
     if not available[name]:
         raise CommandError(
-            f"--device {name} is not available with this computer and its PyTorch; leave the "
+            f"--device {name} is not available on this computer with its PyTorch; leave the "
             "option out, or choose cpu."
         )
     return name
 
 
 def make_folder(path: Path) -> None:
-    """Make the folder of ``--output``.
+    """Make the folder of ``--output``, unless it exists.
 
     Raises:
         CommandError: it cannot be made.

@@ -1,4 +1,4 @@
-"""What a command says: results on stdout, everything else on stderr, and an exit status."""
+"""What commands report: results on stdout, everything else on stderr, and an exit status."""
 
 import sys
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ class Status(IntEnum):
 
 
 class CommandError(Exception):
-    """A command cannot do what its options say; the message is one sentence for the user."""
+    """A command cannot do what its options ask for; the message is one sentence for the user."""
 
 
 def write_result(text: str) -> None:
@@ -41,12 +41,12 @@ def write_error(text: str) -> None:
 
 
 def report_skipped(skipped: Skipped) -> None:
-    """Say in a line on stderr which input gives no result, and why."""
+    """Report on stderr which input gave no result, and why."""
     write_error(f"skipped {skipped.path}: {skipped.reason}")
 
 
 def show_progress(planned: Sequence[PlannedInput]) -> "tqdm[NoReturn]":
-    """A progress bar that counts images, on a terminal only and not for a single image."""
+    """A progress bar that counts images; only shown on a terminal, and not for a single image."""
     from tqdm import tqdm
 
     is_quiet = not sys.stderr.isatty() or (len(planned) < 2 and not planned[0].is_video)

@@ -1,4 +1,4 @@
-"""Everything that defines one depth model, in frozen dataclasses: all of it data."""
+"""The complete definition of a depth model, as frozen dataclasses."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -16,15 +16,15 @@ class ViTConfig:
         width: channels of a token.
         heads: attention heads.
         mlp_hidden: hidden width of the feed-forward layers.
-        gated_mlp: SwiGLU instead of GELU.
+        gated_mlp: whether they use SwiGLU instead of GELU.
         patch: side of a patch in pixels.
         stage_depths: blocks in each of the four stages; a stage ends where the decoder taps.
-        grid: rows and columns of the trained positions.
-        positions: absolute ones resampled as DINOv2 does or bilinearly, or relative ones
-            (BEiT): a bias on the attention of every block.
-        layer_scale: the residual branches are scaled per channel.
+        grid: rows and columns of the grid that positions were trained on.
+        positions: absolute ones, resampled as in DINOv2 or bilinearly, or relative ones (BEiT),
+            which are a bias on the attention of every block.
+        layer_scale: whether the residual branches are scaled per channel.
         norm_eps: epsilon of every LayerNorm in the blocks.
-        final_norm_eps: tapped tokens pass a last LayerNorm of this epsilon; None: no norm.
+        final_norm_eps: epsilon of the LayerNorm on tapped tokens; None: there is no such norm.
     """
 
     width: int
@@ -41,12 +41,12 @@ class ViTConfig:
 
     @property
     def stage_widths(self) -> Four:
-        """Channels of what each stage gives the decoder."""
+        """Channels of each stage's output."""
         return self.width, self.width, self.width, self.width
 
     @property
     def multiple(self) -> int:
-        """Sides of the network's input are a multiple of this many pixels."""
+        """Both sides of the network's input must be multiples of this many pixels."""
         return self.patch
 
 
@@ -81,12 +81,12 @@ class HybridConfig:
 
     @property
     def stage_widths(self) -> Four:
-        """Channels of what each stage gives the decoder."""
+        """Channels of each stage's output."""
         return self.widths[0], self.widths[1], self.vit.width, self.vit.width
 
     @property
     def multiple(self) -> int:
-        """Sides of the network's input are a multiple of this many pixels."""
+        """Both sides of the network's input must be multiples of this many pixels."""
         return self.vit.patch
 
 
@@ -103,7 +103,7 @@ class SwinConfig:
         patch: side of a patch in pixels.
         stage_depths: blocks in each stage.
         window: side of the attention window in tokens, before it is clipped to the map.
-        pretrained_window: V2: window by stage that positions are relative to; 0: the window.
+        pretrained_window: V2: window by stage that offsets are scaled by; 0: the window itself.
         side: side of the trained input in pixels.
         norm_eps: epsilon of every LayerNorm.
     """
@@ -122,12 +122,12 @@ class SwinConfig:
 
     @property
     def stage_widths(self) -> Four:
-        """Channels of what each stage gives the decoder."""
+        """Channels of each stage's output."""
         return self.width, 2 * self.width, 4 * self.width, 8 * self.width
 
     @property
     def multiple(self) -> int:
-        """Sides of the network's input are a multiple of this many pixels."""
+        """Both sides of the network's input must be multiples of this many pixels."""
         return 8 * self.patch
 
 
@@ -136,14 +136,14 @@ EncoderConfig = ViTConfig | HybridConfig | SwinConfig
 
 @dataclass(frozen=True)
 class ReassembleConfig:
-    """How one encoder stage becomes a map.
+    """How the tokens of one encoder stage become a map.
 
     Attributes:
         width: channels of the stage's tokens.
         channels: channels of the map.
-        readout: the cls token is projected into every other token.
-        projected: a 1×1 convolution brings `width` to `channels`.
-        resampled: a strided convolution changes the resolution.
+        readout: whether the cls token is projected into every other token.
+        projected: whether a 1×1 convolution takes `width` to `channels`.
+        resampled: whether a strided convolution changes the resolution.
     """
 
     width: int
@@ -158,19 +158,19 @@ Fit = Literal["cover", "closest", "longest", "square", "stretch"]
 
 @dataclass(frozen=True)
 class ImageRule:
-    """How a model wants its images, and how its depth returns to their size.
+    """How images are prepared for a model, and how its depth returns to their size.
 
     Attributes:
-        mean, std: of the network's input, for RGB in [0, 1].
-        side: the side in pixels that the size rule works with unless asked otherwise.
-        multiple: sides are a multiple of this.
-        fit: how the aspect is kept: ``"cover"``: both sides at least `side`; ``"closest"``:
-            one side fits, the one that changes the scale least; ``"longest"``: the longest
-            side fits; ``"square"``: not kept, the network only takes squares; ``"stretch"``:
-            not kept, though it takes any shape.
-        shrink: how a photograph is made smaller.
-        depth_resampling: of the depth on its way to the image's size.
-        depth_corners: whether that aligns the corners.
+        mean, std: mean and standard deviation of the network's input, for RGB in [0, 1].
+        side: default side in pixels for the size rule.
+        multiple: both sides are multiples of this many pixels.
+        fit: how the size follows from `side`. ``"cover"``: both sides are at least `side`;
+            ``"closest"``: one side is, whichever changes the scale less; ``"longest"``: the longest
+            side is; ``"square"``: the image is stretched to a square, since the network takes
+            nothing else; ``"stretch"``: likewise, though the network takes any shape.
+        shrink: how an image is made smaller.
+        depth_resampling: how depth is resampled to the image's size.
+        depth_corners: whether that resampling aligns the corners.
     """
 
     mean: tuple[float, float, float]
@@ -183,22 +183,22 @@ class ImageRule:
     shrink: Literal["bicubic", "area"] = "bicubic"
 
     def with_fit(self, fit: Fit | None) -> "ImageRule":
-        """The same rule with another fit; None, or a model of squares alone, changes nothing."""
+        """The same rule with another fit; unchanged for None or if the model takes only squares."""
         return self if fit is None or self.fit == "square" else replace(self, fit=fit)
 
 
 @dataclass(frozen=True)
 class DepthHeadConfig:
-    """One depth map from the finest fused map.
+    """A head that makes one depth map from the finest fused map.
 
     Attributes:
-        channels: of its two hidden maps.
-        kind: what its numbers are: ``"inverse"``, ``"depth"`` or ``"metres"``.
+        channels: channels of its two hidden maps.
+        kind: the kind of depth: ``"inverse"``, ``"depth"`` or ``"metres"``.
         activation: the last one: ``"relu"``, ``"sigmoid"`` (times `max_depth`) or ``"exp"``.
-        max_depth: metres at the far end of a sigmoid.
-        metres_per_focal: what depth without a unit is multiplied by, beside the focal length in
-            pixels, to be in metres; None: it never is.
-        sky: a second map tells the sky apart.
+        max_depth: maximum depth in metres, for a sigmoid.
+        metres_per_focal: depth without a unit times this and the focal length in pixels is in
+            metres; None: the scale is unknown.
+        sky: whether a second map scores the sky.
     """
 
     channels: tuple[int, int]
@@ -209,7 +209,7 @@ class DepthHeadConfig:
     sky: bool = False
 
     def describe(self) -> str:
-        """What the depth is, in a few words."""
+        """The kind and unit of the depth in a few words."""
         if self.kind == "metres":
             return f"metres, up to {self.max_depth:g}"
         if self.kind == "depth":
@@ -217,7 +217,7 @@ class DepthHeadConfig:
         return "inverse depth (relative)"
 
 
-HeadConfig = DepthHeadConfig  # what heads there are, as EncoderConfig says of encoders
+HeadConfig = DepthHeadConfig  # a union once there is another head, like EncoderConfig
 
 
 @dataclass(frozen=True)
@@ -225,14 +225,14 @@ class DPTConfig:
     """One DPT model (arXiv:2103.13413).
 
     Attributes:
-        family: the field's name of the model family.
+        family: the usual name of the model family.
         encoder: the image encoder.
         reassembly: the four reassembly stages, finest first.
         features: channels of the fusion blocks.
-        head: what the fused maps become, with its kind and unit.
-        image: the image rule.
-        images_together: images that the network looks at as one: a window of frames or a set of
-            views; a batch is never cut within them.
+        head: the head, with the kind and unit of its depth.
+        image: how images are prepared.
+        images_together: number of images that the network takes as one input, such as a window of
+            frames or a set of views; a batch is never split within it.
     """
 
     family: str
@@ -250,7 +250,7 @@ class DPTConfig:
 
     @property
     def max_depth(self) -> float | None:
-        """Metres at the far end of a metric model; None for others."""
+        """Maximum depth in metres of a metric model; None for others."""
         return self.head.max_depth
 
     def describe_encoder(self) -> str:
@@ -263,6 +263,6 @@ class DPTConfig:
         return blocks
 
     def describe_output(self) -> str:
-        """The depth's unit, and the size of image that the network works with."""
+        """The depth's unit and the network's image size in a few words."""
         shape = "a square of" if self.image.fit == "square" else "sides around"
         return f"{self.head.describe()}, from {shape} {self.image.side} pixels"

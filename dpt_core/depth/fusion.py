@@ -18,8 +18,8 @@ class Fusion(nn.Module):
     def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Maps B×F×h×w, finest first → fused maps, finest first.
 
-        Each has the size of the next finer map, never just twice its own: the sides of maps
-        may be odd. The finest has twice its own size.
+        Each fused map has the size of the next finer map rather than twice its own, since sides may
+        be odd. The finest has twice its own size.
         """
         height, width = maps[0].shape[-2:]
         sizes = [(2 * height, 2 * width), *(x.shape[-2:] for x in maps[:-1])]
@@ -45,7 +45,7 @@ class FusionBlock(nn.Module):
         )
 
     def forward(self, x: Tensor, coarser: Tensor | None, size: tuple[int, int]) -> Tensor:
-        """B×F×h×w, and the coarser fused map of that size → B×F at `size`."""
+        """A map B×F×h×w, and the coarser fused map of this size or None → B×F×H×W at `size`."""
         if self.conv_reassembly is not None:
             x = self.conv_reassembly(x) + coarser  # B×F×h×w
         x = self.proj_seq(x)  # B×F×h×w

@@ -1,10 +1,10 @@
-"""What the weights cannot say, and where each answer comes from.
+"""Settings of depth models that the weights do not determine, and the evidence for each.
 
 V1 and V2 of Depth Anything have the same keys and shapes but tap different blocks; a
-metric model differs from a relative one in its last activation alone; Swin V2's windows
-leave no trace in most layouts. The first source that answers wins: the user's choice, the
-hash of a published file, ``config.json`` beside the file, the file's metadata, its name and
-those of its folders, a named default. The answer carries its evidence.
+metric model differs from a relative one only in its last activation; Swin V2's windows
+leave no trace in most layouts. The first source with an answer wins: the user's choice, the
+hash of a published file, ``config.json`` beside the file, the file's metadata, the names of the
+file and its folders, a named default. The answer carries its evidence.
 """
 
 import re
@@ -19,7 +19,7 @@ from .config import Four
 VARIANTS = ("v1", "v2")
 INDOOR_METRES = 20.0  # Hypersim
 OUTDOOR_METRES = 80.0  # Virtual KITTI
-MIN_METRES, MAX_METRES = 1e-3, 1e6  # of a max_depth that a file may claim
+MIN_METRES, MAX_METRES = 1e-3, 1e6  # range of a plausible max_depth
 MAX_WINDOW = 1024  # tokens
 MAX_SIDE = 4 * 64 * MAX_WINDOW  # pixels
 
@@ -29,10 +29,10 @@ Triple = tuple[float, float, float]
 def find_variant(
     context: FileContext, overrides: Overrides, blocks: int, v2_depths: Collection[int]
 ) -> Hint[str]:
-    """``"v1"`` or ``"v2"`` of Depth Anything.
+    """The variant of a Depth Anything model, ``"v1"`` or ``"v2"``.
 
     Raises:
-        CheckpointError: the chosen answer is neither, or does not go with the block count.
+        CheckpointError: the chosen variant is neither, or does not exist with so many blocks.
     """
     name = "variant"
     if overrides.variant is not None:
@@ -41,8 +41,8 @@ def find_variant(
         if overrides.variant == "v2" and blocks not in v2_depths:
             depths = ", ".join(str(depth) for depth in v2_depths)
             raise CheckpointError(
-                f"{context.file} has {blocks} blocks, and Depth Anything V2 is defined for "
-                f"{depths} only. Choose variant 'v1' or leave the choice open."
+                f"{context.file} has {blocks} blocks, but Depth Anything V2 is defined for "
+                f"{depths} only. Choose variant 'v1' or leave it unset."
             )
         return Hint(name, overrides.variant, CHOSEN)
     if blocks not in v2_depths:
@@ -52,7 +52,7 @@ def find_variant(
         evidence = f"published file: {published.name} ({published.licence})"
         return Hint(name, published.variant, evidence)
     taps = context.backbone_config.get("out_indices")  # counted from 1
-    # Both versions tap the last block: other taps are of another model.
+    # Both versions tap the last block: other taps belong to another model.
     if isinstance(taps, list) and taps[-1:] == [blocks]:
         variant = "v1" if taps == list(range(blocks - 3, blocks + 1)) else "v2"
         return Hint(name, variant, f"config.json taps blocks {str(taps)[:60]}")
@@ -64,11 +64,11 @@ def find_variant(
     for text in context.path_names:
         if variant := _variant_in_name(text):
             return Hint(name, variant, f"the name {text!r}")
-    return Hint(name, "v2", "nothing says which; V2 is the usual one", is_default=True)
+    return Hint(name, "v2", "no evidence; V2 is assumed", is_default=True)
 
 
 def find_max_depth(context: FileContext, overrides: Overrides) -> Hint[float | None]:
-    """Metres at the far end of a metric model, or None for a relative one.
+    """Maximum depth in metres of a metric model, or None for a relative one.
 
     Raises:
         CheckpointError: the chosen number is not positive.
@@ -100,11 +100,11 @@ def find_max_depth(context: FileContext, overrides: Overrides) -> Hint[float | N
             return Hint(name, OUTDOOR_METRES, f"the name {text!r} (VKITTI, outdoor)")
         if _variant_in_name(text):
             return Hint(name, None, f"the name {text!r} does not say metric")
-    return Hint(name, None, "nothing says metric; relative is the usual one", is_default=True)
+    return Hint(name, None, "no evidence of a metric model; relative is assumed", is_default=True)
 
 
 def find_metric(context: FileContext) -> Hint[bool]:
-    """Whether a Depth Anything 3 model is the metric one; only names and metadata tell."""
+    """Whether a Depth Anything 3 model is the metric one; only names and metadata say so."""
     name = "metric"
     if isinstance(context.note(name), bool):
         return Hint(name, context.note(name), _metadata_evidence(context, name))
@@ -115,7 +115,7 @@ def find_metric(context: FileContext) -> Hint[bool]:
 
 
 def find_window(context: FileContext, is_tiny: bool) -> Hint[int]:
-    """Side of Swin V2's attention window in tokens, where no mask in the file tells."""
+    """Side of Swin V2's attention window in tokens, for a file without attention masks."""
     name = "window"
     window = context.backbone_config.get("window_size")
     if _is_side(window, 1):
@@ -127,23 +127,23 @@ def find_window(context: FileContext, is_tiny: bool) -> Hint[int]:
             side = int(match[1])
             return Hint(name, side // 16, f"the name {text!r} ({side} pixels)")
     if is_tiny:
-        return Hint(name, 16, "a tiny model: 256 pixels is the usual one", is_default=True)
-    return Hint(name, 24, "not a tiny model: 384 pixels is the usual one", is_default=True)
+        return Hint(name, 16, "a tiny model: 256 pixels are assumed", is_default=True)
+    return Hint(name, 24, "not a tiny model: 384 pixels are assumed", is_default=True)
 
 
 def find_side(context: FileContext, window: int) -> Hint[int]:
-    """Side in pixels of the images that Swin V2 was trained on, where no mask in the file tells."""
+    """Side in pixels of the images Swin V2 was trained on, for a file without attention masks."""
     side = context.note("side")
     if _is_side(side, 1, MAX_SIDE):
         return Hint("side", side, _metadata_evidence(context, "side"))
-    return Hint("side", 16 * window, "16 windows, as all published models")
+    return Hint("side", 16 * window, "16 windows, as in all published models")
 
 
 def find_pretrained_window(context: FileContext, overrides: Overrides, window: int) -> Hint[Four]:
-    """Swin V2's windows by stage before fine-tuning, which positions are relative to.
+    """Swin V2's windows by stage before fine-tuning, which offsets are scaled by.
 
     Raises:
-        CheckpointError: what is chosen is neither one number nor four.
+        CheckpointError: the choice is neither one number nor four.
     """
     name = "pretrained_window"
     if overrides.pretrained_window is not None:
@@ -164,12 +164,12 @@ def find_pretrained_window(context: FileContext, overrides: Overrides, window: i
             a, b, c, d = sides
             return Hint(name, (a, b, c, d), evidence)
     if window == 24:
-        return Hint(name, (12, 12, 12, 6), "all published models with a window of 24", True)
-    return Hint(name, (0, 0, 0, 0), f"the usual one for a window of {window}", True)
+        return Hint(name, (12, 12, 12, 6), "as in all published models with a window of 24", True)
+    return Hint(name, (0, 0, 0, 0), f"the usual value for a window of {window}", True)
 
 
 def find_normalisation(context: FileContext) -> Hint[tuple[Triple, Triple]] | None:
-    """Mean and std from a ``preprocessor_config.json``; None leaves the family's own."""
+    """Mean and std from a ``preprocessor_config.json``; None keeps those of the family."""
     name = "normalisation"
     listed = [context.preprocessor.get(key) for key in ("image_mean", "image_std")]
     for values, evidence in (
@@ -184,12 +184,12 @@ def find_normalisation(context: FileContext) -> Hint[tuple[Triple, Triple]] | No
 
 
 def _metadata_evidence(context: FileContext, key: str) -> str:
-    """The evidence of an answer in the file's metadata."""
+    """The evidence for an answer from the file's metadata."""
     return f"the file's metadata: {key} = {context.metadata.get(key, '')[:60]}"
 
 
 def _is_number(value: object, minimum: float, maximum: float) -> TypeGuard[float]:
-    """Whether a file's JSON holds a number in a range that makes sense."""
+    """Whether a value from a JSON file is a number in a plausible range."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
     return minimum <= value <= maximum
@@ -200,7 +200,7 @@ def _is_side(value: object, minimum: int = 0, maximum: int = MAX_WINDOW) -> Type
 
 
 def _rgb_triple(value: object, minimum: float) -> Triple | None:
-    """Three numbers of a file's JSON, one for each colour."""
+    """Three numbers from a JSON file, one for each colour; None for anything else."""
     if not isinstance(value, list) or len(value) != 3:
         return None
     if not all(_is_number(number, minimum, 10) for number in value):

@@ -1,4 +1,4 @@
-"""Read a model's dimensions off its converted weights, once for all key layouts."""
+"""Measure a model's dimensions on its converted weights, for all key layouts alike."""
 
 import math
 from typing import Literal, NamedTuple
@@ -13,7 +13,7 @@ HEAD_WIDTH = 64  # channels of an attention head in every ViT but BEiT
 
 
 class Decoder(NamedTuple):
-    """What the decoder's weights say."""
+    """The dimensions of a decoder."""
 
     reassembly: tuple[ReassembleConfig, ReassembleConfig, ReassembleConfig, ReassembleConfig]
     features: int
@@ -26,7 +26,7 @@ def measure_vit(
     positions: Literal["dinov2", "bilinear", "relative"],
     final_norm_eps: float | None,
 ) -> ViTConfig:
-    """A DINOv2, BEiT or MiDaS ViT encoder, from ``imgencoder.*``."""
+    """Measure a DINOv2, BEiT or MiDaS ViT encoder, from ``imgencoder.*``."""
     first = next(i for i, depth in enumerate(stage_depths) if depth)
     block = f"imgencoder.stages.{first}.blocks.0"
     expanded, _ = shapes.of(f"{block}.mlp.layers.0.weight", 2)
@@ -63,7 +63,7 @@ def measure_vit(
 
 
 def measure_hybrid(shapes: Shapes, vit: ViTConfig) -> HybridConfig:
-    """The ResNetV2 below a transformer, from ``imgencoder.patch_embed.backbone.*``."""
+    """Measure the ResNetV2 below a transformer, from ``imgencoder.patch_embed.backbone.*``."""
     backbone = "imgencoder.patch_embed.backbone"
     widths, layers = [], []
     stem = f"{backbone}.stem.0.conv.weight"
@@ -94,7 +94,7 @@ def measure_swin(
     pretrained_window: Four,
     side: int,
 ) -> SwinConfig:
-    """A Swin or Swin V2 encoder, from ``imgencoder.*``."""
+    """Measure a Swin or Swin V2 encoder, from ``imgencoder.*``."""
     width = shapes.of("imgencoder.patch_embed.proj.weight", 4)[0]
     patch = _patch(shapes)
     heads, hidden = [], []
@@ -129,7 +129,7 @@ def measure_swin(
 
 
 def measure_decoder(shapes: Shapes, encoder: EncoderConfig) -> Decoder:
-    """Reassembly, fusion and head, from ``reassemble.*``, ``fusion.*`` and ``head.*``."""
+    """Measure reassembly, fusion and head, from ``reassemble.*``, ``fusion.*`` and ``head.*``."""
     features, *_ = shapes.of("reassemble.spatial_upx4.fuse_proj.weight", 4)
     a, b, c, d = (
         ReassembleConfig(
@@ -147,24 +147,24 @@ def measure_decoder(shapes: Shapes, encoder: EncoderConfig) -> Decoder:
 
 
 def square_side(count: int) -> int | None:
-    """The side of a square of `count` cells, or None if there is no such square."""
+    """The side of a square of `count` cells, or None if `count` is not a square number."""
     side = math.isqrt(count) if count > 0 else 0
     return side if side > 0 and side * side == count else None
 
 
 def _check_windows(file: str, side: int, token: int, window: int) -> None:
-    """Whether tokens of `token` pixels fill the input, and whole windows the tokens."""
+    """Check that tokens of `token` pixels fill the input, and whole windows the tokens."""
     tokens = side // token
     if tokens < 1 or side % token or tokens % min(window, tokens):
         raise CheckpointError(
-            f"{file} says that its input is {side} pixels wide and its attention windows are "
-            f"{window} tokens, which do not fit each other where a token is {token} pixels. Its "
-            "attention masks or position tables are damaged; download it again."
+            f"{file} has an input {side} pixels wide and attention windows of {window} tokens, "
+            f"which do not fit together when a token is {token} pixels wide. Its attention masks "
+            "or position tables are damaged; download it again."
         )
 
 
 def _patch(shapes: Shapes) -> int:
-    """Side of a patch; the hybrid's ResNet makes its 1×1 projection stand for 16 pixels."""
+    """Side of a patch; the hybrid's 1×1 projection comes after a ResNet of stride 16."""
     if "imgencoder.patch_embed.backbone.stem.0.conv.weight" in shapes:
         return 16
     name = "imgencoder.patch_embed.proj.weight"

@@ -17,8 +17,8 @@ class DPT(nn.Module):
     """A dense prediction transformer (arXiv:2103.13413).
 
     Args:
-        config: the whole definition of the model.
-        ops: namespace of layers; a host that manages the weights hands in its own.
+        config: the complete definition of the model.
+        ops: namespace of layers; a host that manages the weights passes its own.
     """
 
     def __init__(self, config: DPTConfig, ops: Ops = cpu) -> None:
@@ -33,12 +33,12 @@ class DPT(nn.Module):
         """Normalised images B×3×H×W → depth B×H×W of the configuration's kind.
 
         Raises:
-            ValueError: H or W does not suit the encoder.
+            ValueError: H or W is not a multiple of what the encoder needs.
         """
         return self.predict(images).depth
 
     def predict(self, images: Tensor) -> Prediction:
-        """Normalised images B×3×H×W → all that the head gives; depth is B×H×W."""
+        """Normalised images B×3×H×W → everything that the head predicts; depth is B×H×W."""
         self.check_size(images)
         x = self.imgencoder(images)  # four stages, B×C×h×w each, and their cls tokens
         x = self.reassemble(x)  # four maps, finest first: B×F at 4h×4w, 2h×2w, h×w, h/2×w/2
@@ -46,10 +46,10 @@ class DPT(nn.Module):
         return self.head(x, images.shape[-2:])  # B×H×W
 
     def check_size(self, images: Tensor) -> None:
-        """Refuse images whose sides the encoder cannot cut into patches.
+        """Check that the encoder can cut images B×3×H×W into patches.
 
         Raises:
-            ValueError: H or W is no multiple of what the encoder needs.
+            ValueError: H or W is not a multiple of what the encoder needs.
         """
         height, width = images.shape[-2:]
         multiple = self.config.encoder.multiple
@@ -61,7 +61,7 @@ class DPT(nn.Module):
 
 
 def build_encoder(config: EncoderConfig, ops: Ops) -> nn.Module:
-    """The encoder that a configuration describes."""
+    """Build the encoder that a configuration describes."""
     if isinstance(config, SwinConfig):
         return Swin(config, ops)
     if isinstance(config, HybridConfig):

@@ -1,4 +1,4 @@
-"""Images in, depth out: the official sizes and resampling, without OpenCV."""
+"""Resize images for the network, and its depth back, as the official code does without OpenCV."""
 
 import math
 
@@ -14,18 +14,21 @@ Size = tuple[int, int]  # height, width
 def network_size(size: Size, rule: ImageRule, side: int | None = None) -> Size:
     """The size at which an image of `size` enters the network.
 
-    As in the official code: ``"cover"`` is its ``lower_bound``, ``"closest"`` its
-    ``minimal``; sides are rounded to multiples, half to even. Where that gives 0 (and the
-    official code then fails) the side is one multiple.
+    The official code calls ``"cover"`` ``lower_bound`` and ``"closest"`` ``minimal``. As there,
+    sides are rounded to multiples, half to even. Where that gives 0, and the official code fails,
+    the side is one multiple.
 
     Args:
         size: height and width of the image in pixels.
         rule: the model's image rule.
-        side: instead of the rule's own, any positive number of pixels.
+        side: any positive number of pixels, instead of the rule's own.
+
+    Returns:
+        Height and width in pixels.
     """
     side = rule.side if side is None else side
     if rule.fit == "square":
-        # Windows must tile every map: once the trained side, or an even number of times.
+        # Windows must tile every map: the trained side works once, or an even number of times.
         times = round(side / rule.multiple)
         side = rule.multiple * (1 if times <= 1 else times + times % 2)
         return side, side
@@ -48,11 +51,11 @@ def network_size(size: Size, rule: ImageRule, side: int | None = None) -> Size:
 
 
 def to_network(images: Tensor, rule: ImageRule, size: Size) -> Tensor:
-    """B×3×H×W in [0, 1] → the network's normalised float32 input at `size`.
+    """B×3×H×W in [0, 1] → the network's normalised float32 input B×3×h×w at `size`.
 
-    Bicubic with a = −0.75, half-pixel centres, no antialiasing and no clamping, as the
-    official code has OpenCV do it. In float64 where the device has it: in float32 the
-    sample positions alone are off by 1e-4 of a pixel's value on large photographs.
+    Bicubic with a = −0.75, half-pixel centres, no antialiasing and no clamping, like OpenCV in the
+    official code. Computed in float64 where the device supports it: in float32, the rounding of
+    sample positions alone changes pixels of large photographs by 1e-4.
     """
     exact = exact_dtype(images.device)
     images = images.to(exact)
@@ -71,12 +74,12 @@ def to_network(images: Tensor, rule: ImageRule, size: Size) -> Tensor:
 
 
 def exact_dtype(device: torch.device) -> torch.dtype:
-    """The widest floating-point format that a device is sure to compute in."""
+    """The widest floating-point format that a device is sure to support."""
     return torch.float64 if device.type in ("cpu", "cuda") else torch.float32
 
 
 def to_image(depth: Tensor, rule: ImageRule, size: Size) -> Tensor:
-    """Depth B×h×w at the network's size → float32 B×H×W at the image's."""
+    """Depth B×h×w at the network's size → float32 B×H×W at the image's size."""
     depth = depth.float()
     if depth.shape[-2:] == size:
         return depth
@@ -90,6 +93,7 @@ def to_image(depth: Tensor, rule: ImageRule, size: Size) -> Tensor:
 
 
 def _round_to_multiple(side: float, multiple: int, minimum: int) -> int:
+    """Round a side to the nearest multiple, or up if that is less than `minimum`."""
     snapped = round(side / multiple) * multiple
     if snapped < minimum:
         snapped = math.ceil(max(side, 1e-9) / multiple) * multiple
@@ -97,7 +101,7 @@ def _round_to_multiple(side: float, multiple: int, minimum: int) -> int:
 
 
 def _area_weights(side: int, smaller: int, like: Tensor) -> Tensor:
-    """smaller×side: the share of each pixel in each larger one, which is its average."""
+    """The matrix smaller×side that averages by area: the share of each pixel in each larger one."""
     edges = torch.arange(smaller + 1, device=like.device, dtype=like.dtype) * (side / smaller)
     pixels = torch.arange(side, device=like.device, dtype=like.dtype)
     low = torch.maximum(edges[:-1, None], pixels)

@@ -1,4 +1,4 @@
-"""Tokens of four encoder stages to four maps at four resolutions (arXiv:2103.13413, section 3)."""
+"""Reassemble tokens of four encoder stages into maps (arXiv:2103.13413, section 3)."""
 
 from collections.abc import Sequence
 
@@ -54,7 +54,7 @@ class ReassembleStage(nn.Module):
 
 
 class JoinReadout(nn.Module):
-    """Put the cls token beside every other token."""
+    """Concatenate the cls token to every other token."""
 
     def forward(self, stage: Stage) -> Tensor:
         """B×C×h×w and B×C → B×h×w×2C."""

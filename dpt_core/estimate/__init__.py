@@ -1,1 +1,1 @@
-"""Ways to run a depth model: in chunks, in tiles, mirrored, in half precision."""
+"""Run a depth model: in chunks, in tiles, mirrored, in half precision."""

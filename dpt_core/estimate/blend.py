@@ -1,7 +1,7 @@
-"""Several estimates of one image blended into one: tiles, and mirrored passes.
+"""Blend several estimates of one image into one: tiles and mirrored passes.
 
-A relative model gives each pass a scale and a shift of its own, so each is aligned with the pass
-over the whole image first.
+Every pass of a relative model has its own scale and shift, so each is first aligned with the pass
+over the whole image.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,14 +13,14 @@ from ..depth_map import Depth, disparity, from_disparity
 from ..geometry.scale_shift import ScaleShift, fit_robust
 from .tiles import Box
 
-FIT_SAMPLES = 65_536  # pixels of a pass that decide its scale and shift
-SPREAD_RATIO_RANGE = (0.2, 5.0)  # of an aligned pass to the whole; outside they do not agree
+FIT_SAMPLES = 65_536  # pixels of a pass that its scale and shift are fitted to
+SPREAD_RATIO_RANGE = (0.2, 5.0)  # of an aligned pass to the whole; outside it they disagree
 
 Infer = Callable[[Tensor], Depth]  # images B×3×H×W → raw depth at their size
 
 
 def infer_flip_averaged(infer: Infer, image: Tensor) -> Depth:
-    """The mean of the depth of an image 1×3×H×W and that of its mirror image, aligned to it."""
+    """The mean of the depth of an image 1×3×H×W and the aligned depth of its mirror image."""
     depth = infer(image)
     x, y = disparity(infer(image.flip(-1)))[0].flip(-1), disparity(depth)[0]
     scale_shift = align_pass(x, y)
@@ -33,21 +33,21 @@ def infer_flip_averaged(infer: Infer, image: Tensor) -> Depth:
 def blend_passes(
     values: Tensor, infer: Infer, image: Tensor, boxes: Sequence[Box], weights: Sequence[Tensor]
 ) -> Tensor:
-    """Estimate boxes of an image and fade them into the disparity of the whole.
+    """Estimate boxes of an image and blend them into the disparity of the whole.
 
-    Where the weights of several boxes add up to more than 1 their weighted mean is taken; where
-    they add up to less, the whole has the rest. A box whose estimate does not agree with the
+    Where the weights of several boxes add up to more than 1, their weighted mean is used; where
+    they add up to less, the whole has the remaining weight. A box whose estimate disagrees with the
     whole is left out.
 
     Args:
-        values: disparity H×W of the whole image; never changed.
+        values: disparity H×W of the whole image; not modified.
         infer: estimates one box of the image.
         image: 1×3×H×W.
-        boxes: where to look closer.
-        weights: of each box, of its size.
+        boxes: the boxes to estimate on their own.
+        weights: of each box, in [0, 1], of its size.
 
     Returns:
-        H×W.
+        Disparity H×W.
     """
     total, weight_sum = torch.zeros_like(values), torch.zeros_like(values)
     for box, weight in zip(boxes, weights, strict=True):
@@ -62,7 +62,7 @@ def blend_passes(
 
 
 def align_pass(estimate: Tensor, whole: Tensor) -> ScaleShift | None:
-    """Scale and shift that align two disparity maps h×w; None if they do not agree."""
+    """Scale and shift that align two disparity maps h×w; None if they disagree."""
     step = max(1, round((estimate.numel() / FIT_SAMPLES) ** 0.5))
     x, y = estimate[::step, ::step].flatten(), whole[::step, ::step].flatten()
     if not (x.amax() - x.amin() > 1e-6 * x.abs().amax()) or y.amin() == y.amax():

@@ -1,4 +1,4 @@
-"""Work on many images in chunks: steady memory, and a smaller chunk when it runs out."""
+"""Process many images in chunks: memory stays bounded, and chunks shrink when it runs out."""
 
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -18,17 +18,17 @@ def run_in_chunks(
     progress: Progress | None = None,
     together: int = 1,
 ) -> Iterator[tuple[slice, T]]:
-    """The results of `run` for one chunk of images after the other, with the images they are of.
+    """Yield the result of `run` for one chunk of images after another, with its place in the batch.
 
-    When the device runs out of memory the chunk is halved and the work goes on at the same image.
+    When the device runs out of memory, the chunk is halved and work goes on at the same image.
 
     Args:
-        run: gets the place of a chunk in the batch.
-        count: images in all.
-        chunk: images to a chunk, at least 1.
+        run: called with the place of a chunk in the batch.
+        count: number of images.
+        chunk: images per chunk, at least 1.
         device: where `run` computes.
         progress: called after each chunk.
-        together: images that are never parted: a chunk is a multiple of them.
+        together: number of images that are never split: a chunk is a multiple of it.
     """
     chunk = max(chunk // together, 1) * together
     done = 0
@@ -51,14 +51,14 @@ def run_in_chunks(
 
 
 def auto_chunk(device: torch.device, size: tuple[int, int]) -> int:
-    """Images to a chunk: one on a CPU (its caches are small), else about 4 megapixels."""
+    """Images per chunk: one on a CPU, whose caches are small, otherwise about 4 megapixels."""
     if device.type == "cpu":
         return 1
     return max(1, 4_000_000 // (size[0] * size[1]))
 
 
 def release_unused(device: torch.device) -> None:
-    """Give back what the device's allocator holds in reserve."""
+    """Release the memory that the device's allocator holds in reserve."""
     backends = {"cuda": torch.cuda, "mps": torch.mps, "xpu": torch.xpu}
     if device.type in backends:
         backends[device.type].empty_cache()

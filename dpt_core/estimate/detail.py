@@ -1,8 +1,8 @@
 """More detail from any depth model: overlapping tiles, a region of interest, mirrored passes.
 
-A network sees an image at a few hundred pixels. A part of the image at the same few hundred
-shows finer detail, in a scale and a shift of its own; each part is aligned with the pass over
-the whole image and faded into it.
+A network sees an image at a few hundred pixels. A part of the image at the same resolution shows
+finer detail, with its own scale and shift; it is aligned with the pass over the whole image and
+blended into it.
 """
 
 from dataclasses import dataclass
@@ -19,22 +19,22 @@ from .guided_filter import refine_edges
 from .panorama import blend_seam, crop_padding, pad_circular
 from .tiles import feather, region_box, tile_boxes, tile_weight
 
-WRAP_SHARE = 0.25  # share of a side that is repeated beyond each end where opposite sides meet
+WRAP_SHARE = 0.25  # share of a side that is repeated beyond each end if opposite sides meet
 
 Circular = Literal["off", "horizontal", "both"]
 
 
 @dataclass(frozen=True)
 class DetailSettings:
-    """What to spend time on.
+    """Settings of a detailed estimate.
 
     Attributes:
-        tiles: the image is cut into tiles × tiles parts; 1: not at all.
-        overlap: share of a tile that it has in common with its neighbour, 0.05 to 0.5.
-        flip: average with the depth of the mirrored image.
-        circular: the sides that meet the opposite one: panoramas, tileable textures.
-        edge_width: pixels; soft edges of the depth about as wide as this are moved to the edges
-            of the image, see `refine_edges`. 0: not at all.
+        tiles: the image is cut into tiles × tiles parts, 1 to 16; 1: not at all.
+        overlap: share of a tile that overlaps its neighbour, 0.05 to 0.5.
+        flip: whether to average with the depth of the mirrored image.
+        circular: which opposite sides meet, as in panoramas and tileable textures.
+        edge_width: soft edges of the depth, about this many pixels wide, are moved to the edges
+            of the image, see `refine_edges`; 0: not at all.
     """
 
     tiles: int = 1
@@ -44,10 +44,10 @@ class DetailSettings:
     edge_width: int = 0
 
     def check(self) -> None:
-        """Refuse values that cannot be used.
+        """Check that the values can be used.
 
         Raises:
-            ValueError: one sentence that says what to change.
+            ValueError: a value is out of range; the message says which, and what is allowed.
         """
         if not 1 <= self.tiles <= 16:
             raise ValueError(f"tiles is {self.tiles}; it must be 1 to 16.")
@@ -68,20 +68,20 @@ def infer_with_detail(
     region: Tensor | None = None,
     progress: Progress | None = None,
 ) -> Depth:
-    """Estimate depth image by image, in whole and in parts.
+    """Estimate the depth of each image as a whole and in parts.
 
-    One part of one image is estimated at a time: memory beside the result is that of one image,
-    however many there are.
+    One part of one image is estimated at a time, so memory besides the result does not grow with
+    the number of images.
 
     Args:
         infer: images B×3×H×W → raw depth at their size; `DepthModel.infer`.
         images: B×3×H×W in [0, 1].
         settings: see `DetailSettings`.
-        region: B×H×W or 1×H×W mask, above 0.5 in a region that is also estimated on its own.
-        progress: called with (images done, images in all) after every image; may raise.
+        region: mask B×H×W or 1×H×W; where it is above 0.5 is also estimated on its own.
+        progress: called with (images done, total) after every image; may raise.
 
     Returns:
-        Raw depth of the kind that `infer` gives, B×H×W.
+        Raw depth of the kind that `infer` returns, B×H×W.
 
     Raises:
         ValueError: settings that cannot be used, no images, or a mask of another size.
@@ -128,7 +128,7 @@ def infer_with_detail(
 
 
 def _add_tiles(values: Tensor, infer: Infer, image: Tensor, settings: DetailSettings) -> Tensor:
-    """The disparity H×W of an image 1×3×H×W, with the finer detail of its tiles."""
+    """Add the finer detail of tiles to the disparity H×W of an image 1×3×H×W."""
     if settings.tiles == 1:
         return values
     size = (image.shape[-2], image.shape[-1])

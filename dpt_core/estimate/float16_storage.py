@@ -1,4 +1,4 @@
-"""Raw depth of long videos, stored in half the memory."""
+"""Store the raw depth of long videos in half the memory."""
 
 import torch
 from torch import Tensor
@@ -14,21 +14,24 @@ STORED_AS_FLOAT16 = ("values", "sky")
 def infer_and_store_float16(
     infer: Infer, images: Tensor, chunk: int = 1, progress: Progress | None = None
 ) -> Depth:
-    """Estimate in chunks, and store depth and sky as float16: half the memory.
+    """Estimate in chunks, and store depth and sky as float16, in half the memory.
 
-    Each stored value is off by at most 1/2048 of itself, near or far (by 3e-8 if it is below
-    6e-5). In a picture whose farthest point is far away that is less than a fifth of an 8-bit
-    step (measured: 0.17), and more where near and far lie close together: 0.7 if the farthest is
-    1.2 times as far as the nearest. Normals and meshes show it as terraces.
+    A stored value is off by at most 1/2048 of itself, near or far (by 3e-8 if it is below 6e-5).
+    In a rendered picture that is less than a fifth of an 8-bit step (measured: 0.17) if the
+    farthest point is far away, and more if near and far are close together: 0.7 if the farthest
+    is 1.2 times as far as the nearest. Normals and meshes show it as terraces.
 
     Args:
         infer: images B×3×H×W → raw depth at their size.
         images: B×3×H×W in [0, 1].
-        chunk: images that `infer` gets at a time.
-        progress: called with (images done, images in all) after each chunk; may raise.
+        chunk: images per call of `infer`.
+        progress: called with (images done, total) after each chunk; may raise.
+
+    Returns:
+        Raw depth B×H×W of the kind that `infer` returns.
 
     Raises:
-        ValueError: no images, or depth that float16 cannot hold.
+        ValueError: there are no images, or their depth is too large for float16.
     """
     if not len(images):
         raise ValueError("There are no images. Connect at least one.")
@@ -40,7 +43,7 @@ def infer_and_store_float16(
         if largest > MAX_FLOAT16:
             raise ValueError(
                 f"The raw depth of images {start} to {end - 1} (counted from 0) goes up to "
-                f"{largest:g}, and float16 holds {MAX_FLOAT16:g} at most. Keep the depth in float32."
+                f"{largest:g}, but float16 only to {MAX_FLOAT16:g}. Keep the depth in float32."
             )
         if depth is None:
             depth = _allocate(part, len(images))
@@ -54,7 +57,7 @@ def infer_and_store_float16(
 
 
 def _allocate(part: Depth, count: int) -> Depth:
-    """Memory for the depth of `count` images like those of a part."""
+    """Memory for the depth of `count` images like those in `part`."""
     tensors = {name: value for name, value in part._asdict().items() if isinstance(value, Tensor)}
     return part._replace(
         **{

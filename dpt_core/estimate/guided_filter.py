@@ -1,40 +1,40 @@
-"""Depth whose soft edges are moved to the sharp edges of its image.
+"""Move the soft edges of depth to the sharp edges of its image.
 
 The guided filter as a joint upsampler (He, Sun and Tang, "Guided Image Filtering", ECCV 2010;
 He and Sun, "Fast Guided Filter", arXiv:1505.00996): at about the resolution that the network saw,
 depth is fitted around every pixel as a linear function of the image's colours. The coefficients
 are then enlarged and applied to the image at its full resolution, whose edges are sharp. Two
 things are added: row and column are variables as well, so that a slope stays the same under any
-texture, and each function counts by how much of the depth the colours explain; where they explain
-nothing the depth is kept.
+texture, and each function is weighted by how much of the depth the colours explain; where they
+explain nothing, the depth does not change.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-RADIUS = 2  # pixels of the small map, around each, that a function is fitted to
-MIN_CONTRAST = 0.02  # a difference in colour, in [0, 1], that counts as an edge
-POSITION_RIDGE = 1e-6  # regularises rows and columns, so that one row or column can be solved
-MIN_VARIANCE = 1e-6  # as a share of the whole map's: below it there is nothing to explain
+RADIUS = 2  # of the window around each pixel of the small map that a function is fitted to
+MIN_CONTRAST = 0.02  # smallest difference in colour, in [0, 1], that counts as an edge
+POSITION_RIDGE = 1e-6  # regularises rows and columns, so that maps of one row or column are solved
+MIN_VARIANCE = 1e-6  # as a share of the whole map's; below it there is nothing to explain
 
 
 def refine_edges(values: Tensor, image: Tensor, width: float) -> Tensor:
     """Move the soft edges of a depth map to the sharp ones of its image.
 
     Values stay between the minimum and the maximum around them. The functions are fitted at the
-    small resolution; in all it takes a few times the memory of the depth map.
+    small resolution. This takes a few times the memory of the depth map.
 
     Args:
-        values: disparity H×W, on the CPU; never changed.
+        values: disparity H×W, on the CPU; not modified.
         image: 3×H×W in [0, 1], of the same size.
-        width: width of the soft edges in pixels; it takes 2 or more to change much.
+        width: width of the soft edges in pixels; below 2, little changes.
 
     Returns:
-        H×W float32.
+        Disparity H×W float32.
 
     Raises:
-        ValueError: a width below 1.
+        ValueError: `width` is below 1.
     """
     if not width >= 1:
         raise ValueError(f"The width of the edges is {width:g} pixels; it must be at least 1.")
@@ -55,7 +55,7 @@ def refine_edges(values: Tensor, image: Tensor, width: float) -> Tensor:
     for one, slope in zip(guide, slopes, strict=True):
         fitted.addcmul_(enlarge(slope), one)
     fitted += (1 - enlarge(trust)) * values
-    # The maximum within each pixel of the small map and those around it.
+    # The range within each pixel of the small map and its neighbours.
     low, high = (
         enlarge(F.max_pool2d(F.adaptive_max_pool2d(one[None], small), 3, 1, 1)[0], "nearest")
         for one in (-values, values)
@@ -72,7 +72,7 @@ def _fit(guide: Tensor, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
     Returns:
         Slopes K×h×w and offset h×w, each times its trust; and the trust h×w, 0 to 1: the share
-        of the variance that rows and columns do not explain and colours do. All are means over
+        of the variance left by rows and columns that the colours explain. All are means over
         the windows that contain a pixel.
     """
     count, position = len(guide), range(len(guide) - 2, len(guide))
@@ -103,7 +103,7 @@ def _fit(guide: Tensor, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _box_mean(maps: Tensor) -> Tensor:
-    """The mean over the window around each pixel, cut off at the border. …×h×w."""
+    """The mean over the window around each pixel of …×h×w, cut off at the border."""
     kernel = 2 * RADIUS + 1
     pooled = F.avg_pool2d(
         maps.reshape(-1, 1, *maps.shape[-2:]), kernel, 1, RADIUS, count_include_pad=False

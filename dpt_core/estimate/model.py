@@ -22,22 +22,20 @@ from .chunks import auto_chunk, run_in_chunks
 from .precision import find_degenerate, in_float32
 from .sky import fill_sky
 
-MAX_INPUT_PIXELS = (
-    2**25
-)  # of the network's input: 5,792², with which a strip's length would explode
+MAX_INPUT_PIXELS = 2**25  # 5,792²; the input for a long, thin strip may be far larger
 
 
 @dataclass
 class DepthModel:
-    """A depth network that knows its own preprocessing.
+    """A depth network with its preprocessing.
 
     Attributes:
-        config: everything that defines it.
+        config: its complete definition.
         net: normalised B×3×H×W → B×H×W at the network's size.
-        inspection: where it comes from, and the evidence for what the weights do not say.
-        device: where it computes; a host that moves the weights by itself sets this.
-        dtype: what it computes in.
-        casts_weights: the layers cast their weights to the format of their input at use.
+        inspection: where it comes from, and the evidence for what the weights do not determine.
+        device: where it computes; a host that moves the weights itself sets this.
+        dtype: the number format that it computes in.
+        casts_weights: whether its layers cast their weights to the format of their input on use.
     """
 
     config: DPTConfig
@@ -50,13 +48,16 @@ class DepthModel:
     def preprocess(
         self, images: Tensor, resolution: int | None = None, fit: Fit | None = None
     ) -> Tensor:
-        """B×3×H×W float in [0, 1] → the network's float32 input, on the images' device.
+        """B×3×H×W float in [0, 1] → the network's float32 input B×3×h×w, on the images' device.
 
         Args:
             images: RGB, any size.
-            resolution: the side that the model's size rule works with, in pixels; None for
-                the model's own. Sides are then snapped to whole patches.
+            resolution: the side for the model's size rule in pixels; None for the model's own.
+                Sides are then rounded to whole patches.
             fit: as for `infer`.
+
+        Raises:
+            TypeError, ValueError: the images or the resolution cannot be used.
         """
         check_images(images)
         rule = self.config.image.with_fit(fit)
@@ -74,27 +75,30 @@ class DepthModel:
     ) -> Depth:
         """Estimate depth at the images' own size.
 
-        The work goes in chunks, so that hundreds of frames need no more memory than one
-        chunk and the result. When the device runs out of memory the chunk is halved and
-        the work goes on at the same frame. An image whose depth is lost in half precision
-        (NaN, infinite or all equal) is estimated again in float32, and it alone.
+        Images are processed in chunks, so that hundreds of frames need no more memory than one
+        chunk and the result. When the device runs out of memory, the chunk is halved and
+        work goes on at the same frame. An image whose depth is lost in half precision
+        (NaN, infinite or all equal) is estimated again in float32; the others are not.
 
         Args:
-            images: B×3×H×W float RGB in [0, 1], any size, on any device; never changed.
+            images: B×3×H×W float RGB in [0, 1], any size, on any device; not modified.
             resolution: as for `preprocess`.
-            batch_size: images to a chunk; None decides by the device.
-            progress: called with (images done, images in all) after each chunk; an
-                exception that it raises ends the work.
+            batch_size: images per chunk; None chooses it by the device.
+            progress: called with (images done, total) after each chunk; an exception that it
+                raises stops the work.
             fov: horizontal field of view in degrees, for metric models that need it (Depth
                 Anything 3): with it they give metres, without it depth without a unit.
-            fit: how the aspect is kept on the way into the network, instead of the model's own
-                way; see `ImageRule`. Models that take squares alone ignore it.
+            fit: how the network's input size follows from the resolution, instead of the model's
+                own way; see `ImageRule`. Models that take only squares ignore it.
+
+        Returns:
+            Raw depth B×H×W of the model's kind, or in metres with `fov`.
 
         Raises:
             TypeError, ValueError: the images or the numbers cannot be used.
 
         Warns:
-            PrecisionWarning: how many images were estimated again in float32.
+            PrecisionWarning: some images were estimated again in float32.
         """
         check_images(images)
         if fov is not None:
@@ -122,7 +126,7 @@ class DepthModel:
             again += degenerate
         if again:
             notice = PrecisionWarning(again, format_dtype(self.dtype))
-            warnings.warn(notice, stacklevel=3)  # the decorator's frame lies between
+            warnings.warn(notice, stacklevel=3)  # 3: the decorator has a frame of its own
         factor = self._metres_per_unit(fov, size[1])
         camera = None if fov is None else intrinsics_of_fov(fov, width, height)
         return Depth(
@@ -134,7 +138,7 @@ class DepthModel:
         )
 
     def _run(self, images: Tensor, rule: ImageRule, size: Size) -> tuple[Prediction, int]:
-        """One chunk, at the images' size, and how many images took a second run in float32."""
+        """Estimate one chunk at the images' size; also returns how many images were run again."""
         image_size = (images.shape[-2], images.shape[-1])
         if images.itemsize > exact_dtype(self.device).itemsize:
             images = images.float()
@@ -155,7 +159,7 @@ class DepthModel:
         return Prediction(to_image(depth, rule, image_size), sky), len(degenerate)
 
     def _metres_per_unit(self, fov: float | None, network_width: int) -> float | None:
-        """What brings depth to metres: the focal length in pixels times a constant."""
+        """The factor from depth to metres: the focal length in pixels times a constant, or None."""
         if fov is None or self.config.head.metres_per_focal is None:
             return None
         focal = 0.5 * network_width / math.tan(math.radians(fov) / 2)
@@ -166,14 +170,14 @@ class DepthModel:
         if resolution is not None and resolution < minimum:
             raise ValueError(
                 f"resolution is {resolution}; it must be at least {minimum} pixels. This model's "
-                f"own is {rule.side}."
+                f"default is {rule.side}."
             )
         height, width = images.shape[-2:]
         size = network_size((height, width), rule, resolution)
         if size[0] * size[1] > MAX_INPUT_PIXELS:
             raise ValueError(
                 f"Images of {width}×{height} pixels would enter the network at "
-                f"{size[1]:,}×{size[0]:,}. Cut them to a shape less long and thin, or choose a "
+                f"{size[1]:,}×{size[0]:,}. Crop them to a less elongated shape, or choose a "
                 "lower resolution."
             )
         return size

@@ -10,7 +10,7 @@ Padding = tuple[int, int]  # rows above and below, columns left and right
 
 
 def pad_circular(images: Tensor, padding: Padding) -> Tensor:
-    """B×C×H×W, continued beyond each side with what is at the opposite one."""
+    """Extend B×C×H×W beyond each side with the pixels at the opposite one."""
     if padding == (0, 0):
         return images
     rows, columns = padding
@@ -25,13 +25,13 @@ def crop_padding(values: Tensor, padding: Padding) -> Tensor:
 
 
 def blend_seam(values: Tensor, padding: Padding) -> Tensor:
-    """Crop the padding of a map H×W, and fade it into the opposite side, so that the two meet."""
+    """Crop the padding of a map H×W and blend it into the opposite side, so that the two meet."""
     for dim, reach in enumerate(padding):
         if not reach:
             continue
         side = values.shape[dim] - 2 * reach
         out = values.narrow(dim, reach, side).clone()
-        # From 1/2 at the seam, where both estimates count alike, to 0 at `reach` pixels from it.
+        # From 1/2 at the seam, where both estimates count equally, to 0 at `reach` pixels from it.
         fade = 0.5 * smoothstep(1 - (torch.arange(reach) + 0.5) / reach)
         back = fade.flip(0)
         if dim == 0:

@@ -1,11 +1,11 @@
-"""Depth of the sky: Depth Anything 3's networks find it, but give it no distance."""
+"""Depth of the sky, which Depth Anything 3 detects but gives no distance."""
 
 import torch
 from torch import Tensor
 
 from ..depth_map import SKY_THRESHOLD
 
-MIN_PIXELS = 10  # of sky, and of the rest; with fewer the image is left alone
+MIN_PIXELS = 10  # of sky, and of the rest; an image with fewer is left unchanged
 FAR_QUANTILE = 0.99
 
 
@@ -18,8 +18,8 @@ def fill_sky(depth: Tensor, sky: Tensor) -> Tensor:
 
     Returns:
         B×H×W; the sky, where the score is `SKY_THRESHOLD` or more, has the 0.99 quantile of
-        the image's other pixels. An image that is almost all sky, or has almost none, is left
-        alone.
+        the image's other pixels. An image that is almost all sky, or has almost none, is
+        unchanged.
     """
     filled = depth.clone()
     for image, score in zip(filled, sky, strict=True):

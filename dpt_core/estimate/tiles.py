@@ -1,4 +1,4 @@
-"""Boxes in an image: overlapping tiles and a region of interest, and the weights of each."""
+"""Boxes in an image (overlapping tiles, a region of interest) and their weights."""
 
 import math
 from itertools import product
@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 REGION_MARGIN = 0.15  # share of a region's bounding box that is added on each side
-# Short side over long side of a region's box, where the image has room: a model that scales the
-# short side to its own would make a thin strip endlessly long.
+# Short side over long side of a region's box, if the image has room: a model that scales the
+# short side to its own would make a thin strip extremely long.
 MIN_REGION_ASPECT = 1 / 3
 
 
@@ -43,7 +43,7 @@ def tile_spans(side: int, tiles: int, overlap: float) -> list[tuple[int, int]]:
 def tile_weight(box: Box, size: tuple[int, int], overlap: float) -> Tensor:
     """Weights, of the box's size, that fade to 0 towards its neighbours.
 
-    They stay 1 at the border of the image, which is H×W.
+    They stay 1 at the border of the image, whose size is H×W.
     """
     sides = []
     for start, end, side in ((box.top, box.bottom, size[0]), (box.left, box.right, size[1])):
@@ -57,7 +57,7 @@ def tile_weight(box: Box, size: tuple[int, int], overlap: float) -> Tensor:
 
 
 def smoothstep(x: Tensor) -> Tensor:
-    """0 … 1 with level ends; s(x) + s(1 − x) is 1, so that overlapping tiles add up to 1."""
+    """0 … 1 with level ends; s(x) + s(1 − x) = 1, so that overlapping tiles add up to 1."""
     return x * x * (3 - 2 * x)
 
 

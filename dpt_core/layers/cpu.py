@@ -1,7 +1,7 @@
 """The layers of `torch.nn`, faster on a CPU: the same sums in another order.
 
-A namespace like `torch.nn`, to build networks from. Off a CPU, and where they would gain
-nothing, all of these are PyTorch's own. Times are for two cores of an AMD EPYC (AVX-512).
+A namespace like `torch.nn`, to build networks from. On other devices, and where there is nothing
+to gain, these layers are PyTorch's own. Timings are for two cores of an AMD EPYC (AVX-512).
 """
 
 import platform
@@ -21,22 +21,22 @@ __all__ = [
     "scaled_dot_product_attention",
 ]
 
-# Where a 1×1 convolution runs in oneDNN and a matrix product in MKL: x86 builds of PyTorch.
+# PyTorch's x86 builds run 1×1 convolutions in oneDNN and matrix products in MKL.
 HAS_ONEDNN_AND_MKL = (
     platform.machine() in ("x86_64", "AMD64") and torch.backends.mkldnn.is_available()
 )
 MIN_TOKENS, MIN_WIDTH = 512, 256  # below these the two are equally fast
 
-# In and out, and of the map: a plain convolution is faster below these.
+# Input and output channels, and pixels of the map: a plain convolution is faster below these.
 MIN_IN_CHANNELS, MIN_OUT_CHANNELS, MIN_PIXELS = 96, 128, 60 * 60
 
 
 class Linear(nn.Linear):
-    """A linear layer that is a 1×1 convolution over many tokens on a CPU.
+    """A linear layer that runs as a 1×1 convolution over many tokens on a CPU.
 
-    It is the same sum, and oneDNN's kernel does it 5 to 19 % faster than MKL's in float32, and
-    2 to 8 % faster than its own matrix product in bfloat16 (measured on two cores of an AMD
-    EPYC, 1,370 tokens, widths 384 to 4,096). One thread is never faster.
+    The sum is the same, but oneDNN's kernel is 5 to 19 % faster than MKL's in float32, and 2 to 8 %
+    faster than its own matrix product in bfloat16 (measured on two cores of an AMD EPYC, 1,370
+    tokens, widths 384 to 4,096). With one thread it is never faster.
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -49,16 +49,16 @@ class Linear(nn.Linear):
         is_plain = x.is_cpu and x.dtype in (torch.float32, torch.bfloat16)
         if not (HAS_ONEDNN_AND_MKL and is_large and is_plain and torch.get_num_threads() > 1):
             return super().forward(x)
-        # Tokens are the pixels of an image of one column, channels innermost: nothing is copied.
+        # Tokens become the pixels of a one-column image, channels innermost: nothing is copied.
         image = x.reshape(1, -1, 1, self.in_features).permute(0, 3, 1, 2)
         out = F.conv2d(image, self.weight[:, :, None, None], self.bias)
         return out.permute(0, 2, 3, 1).reshape(*x.shape[:-1], self.out_features)
 
 
 class Conv2d(nn.Conv2d):
-    """A convolution that multiplies less where it is 3×3, wide and large, in float32 on a CPU.
+    """A convolution with fewer multiplications, if it is 3×3, wide and large, in float32 on a CPU.
 
-    Swin V2-T takes 12 % less time with it, BEiT-B 8 % (measured as above).
+    Swin V2-T takes 12 % less time with it, and BEiT-B 8 % (measured as above).
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -101,20 +101,21 @@ FROM_POINTS = (
     (0.0, 1.0, 1.0, 0.25, 4.0, 0.0),
     (0.0, 1.0, -1.0, 0.125, -8.0, 1.0),
 )
-TILES_PER_BAND = 128  # at a time
+TILES_PER_BAND = 128  # few enough for the cache
 
 
 def winograd_conv3x3(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """``F.conv2d(x, weight, bias, padding=1)`` of B×C×H×W and K×C×3×3, channels innermost.
+    """``F.conv2d(x, weight, bias, padding=1)``, B×C×H×W and K×C×3×3 → B×K×H×W, channels innermost.
 
-    Winograd's minimal filtering F(4, 3) (arXiv:1509.09308): 2.25 products a pixel instead of 9. A
-    tile of 6×6 input pixels gives 4×4 output pixels: both are polynomials, multiplied by way of
-    their values at a few points. Transforming the tiles costs time, so it pays for many channels.
+    Winograd's minimal filtering F(4, 3) (arXiv:1509.09308) takes 2.25 products per pixel instead
+    of 9. A tile of 6×6 input pixels gives 4×4 output pixels: both are polynomials, multiplied by
+    way of their values at a few points. Transforming the tiles takes time, which only many
+    channels repay.
     """
     batch, channels, height, width = x.shape
     outputs = len(weight)
     columns = -(-width // 4)
-    rows = max(1, TILES_PER_BAND // (batch * columns))  # of tiles, that are worked on at a time
+    rows = max(1, TILES_PER_BAND // (batch * columns))  # rows of tiles in a band
     to_points, kernel_to_points, from_points = (
         torch.kron(matrix, matrix)
         for matrix in map(x.new_tensor, (TO_POINTS, KERNEL_TO_POINTS, FROM_POINTS))
@@ -123,7 +124,7 @@ def winograd_conv3x3(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     kernel = kernel.view(36, channels, outputs)
     source = x.permute(0, 2, 3, 1)
     result = x.new_empty(batch, height, width, outputs)
-    # Every band of rows uses the same memory, which stays in the cache.
+    # All bands use the same memory, which stays in the cache.
     count = batch * rows * columns
     padded = x.new_zeros(batch, 4 * rows + 2, 4 * columns + 2, channels)
     tiles = padded.unfold(1, 6, 4).unfold(2, 6, 4).permute(4, 5, 0, 1, 2, 3)
@@ -148,14 +149,14 @@ def winograd_conv3x3(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return result.permute(0, 3, 1, 2)
 
 
-QUERY_CHUNK = 512  # at a time, so that their row of the attention matrix stays in the cache
+QUERY_CHUNK = 512  # few enough that their rows of the attention matrix stay in the cache
 
 
 def channels_last(x: Tensor) -> Tensor:
-    """B×C×H×W with channels innermost, as a CPU's convolutions like it; later maps follow.
+    """B×C×H×W with channels innermost, which CPU convolutions prefer; later maps keep the order.
 
-    With the decoder in this order Depth Anything V2-S takes 5 % less time. Always a copy: the
-    strides of a slice of tokens are not recognised, though the channels lie so.
+    With the decoder in this order, Depth Anything V2-S takes 5 % less time. Always a copy: PyTorch
+    does not recognise the strides of a slice of tokens, though its channels are innermost.
     """
     return x.clone(memory_format=torch.channels_last) if x.is_cpu else x
 
@@ -163,7 +164,7 @@ def channels_last(x: Tensor) -> Tensor:
 def scaled_dot_product_attention(
     query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None
 ) -> Tensor:
-    """As `torch.nn.functional` has it, of B×heads×N×d; in bfloat16 by matrix products."""
+    """As in `torch.nn.functional`, for B×heads×N×d; bfloat16 runs as matrix products on a CPU."""
     is_slow = query.is_cpu and query.dtype == torch.bfloat16 and query.shape[-2] >= QUERY_CHUNK
     if is_slow and attn_mask is None:
         return attend_by_products(query, key, value)
@@ -173,9 +174,9 @@ def scaled_dot_product_attention(
 def attend_by_products(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """``F.scaled_dot_product_attention`` of B×heads×N×d, as matrix products.
 
-    A CPU that multiplies bfloat16 takes 0.6 of the time for this, as PyTorch's fused kernel
-    multiplies float32. The logits are rounded to bfloat16, so they should be small: the keys'
-    mean, which adds the same to all logits of a query, is taken off (arXiv:2410.02367).
+    On a CPU that multiplies bfloat16, this takes 0.6 of the time, because PyTorch's fused kernel
+    multiplies float32. Logits are rounded to bfloat16, so they should be small: the mean of the
+    keys, which adds the same to all logits of a query, is subtracted (arXiv:2410.02367).
     """
     query = query * query.shape[-1] ** -0.5
     key = (key - key.mean(dim=-2, keepdim=True)).mT

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 
 class LayerNorm2d(nn.Module):
-    """Layer normalisation over the channels of a map, in float32 at least."""
+    """Layer normalisation over the channels of a map, computed in float32."""
 
     def __init__(self, channels: int, eps: float) -> None:
         super().__init__()

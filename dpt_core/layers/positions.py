@@ -1,4 +1,4 @@
-"""Learned absolute positions, resampled to the grid of the image at hand."""
+"""Learned absolute positions, resampled to the grid of the image."""
 
 from collections.abc import Callable
 
@@ -12,9 +12,9 @@ Grid = tuple[int, int]  # rows, columns
 def resample_dinov2(table: Tensor, grid: Grid) -> Tensor:
     """1×C×g×g → 1×C×rows×columns as DINOv2 does (arXiv:2304.07193, official code).
 
-    Bicubic by a *factor* of (grid + 0.1) / g, so the samples do not fall where a resize to
-    a size would put them. A square grid of the trained count is left alone; another shape
-    of the same count is not.
+    Bicubic with a *factor* of (grid + 0.1) / g, so that the samples are not where a resize to
+    a size would put them. A square grid with the trained number of positions is left unchanged;
+    another shape with the same number is not.
     """
     rows, columns = grid
     trained_rows, trained_columns = table.shape[-2:]
@@ -38,10 +38,10 @@ RESAMPLERS: dict[str, Callable[[Tensor, Grid], Tensor]] = {
 
 
 class PositionEncoding(nn.Module):
-    """Adds positions to B×(1+N)×C tokens: one for the cls token, a trained map for patches.
+    """Add positions to B×(1+N)×C tokens: one for the cls token, a trained map for patches.
 
-    Resampling runs in float32 whatever the dtype of the model: positions rounded to half
-    precision first would be off by far more than the rounding of the sum.
+    Resampling runs in float32 whatever the model's dtype: positions rounded to half precision
+    first would be off by far more than the rounding of the sum.
     """
 
     def __init__(self, width: int, grid: Grid, resampling: str) -> None:
@@ -59,8 +59,8 @@ class PositionEncoding(nn.Module):
 
 
 class NoPositions(nn.Module):
-    """For encoders whose attention knows relative positions instead."""
+    """A stand-in for encoders whose attention uses relative positions instead."""
 
     def forward(self, tokens: Tensor, grid: Grid) -> Tensor:
-        """Tokens as they are."""
+        """B×(1+N)×C tokens → the same tensor."""
         return tokens

@@ -19,10 +19,10 @@ Expand = Callable[[Tensor], Tensor]  # heads×(2r−1)×(2c−1) → heads×N×N
 class BiasCache:
     """The last bias of each module, as many as fit into `limit` bytes.
 
-    A bias is the same for every image of one size, and is as large as the attention matrix. A
-    CPU spreads the values by offset over it as fast as it would read a bias from memory, so
-    there only those are kept. It lies outside the modules, so that it is neither saved nor copied
-    with them, and forgets a bias when the weights change.
+    A bias is the same for every image of one size, and as large as the attention matrix. A CPU
+    expands the values by offset as fast as it would read a bias from memory, so there only the
+    values are kept. The cache lives outside the modules, so that it is neither saved nor copied with
+    them, and drops a bias when the weights change.
     """
 
     def __init__(self, limit: int = CACHE_BYTES) -> None:
@@ -31,22 +31,22 @@ class BiasCache:
 
     @property
     def bytes(self) -> int:
-        """The memory of all that is kept."""
+        """The memory in use."""
         return sum(entry.kept.nbytes for entry in list(self._entries.values()))
 
     def get(
         self, module: nn.Module, setting: Hashable, offsets: MakeOffsets, expand: Expand
     ) -> Tensor:
-        """The bias of a module: what `expand` makes of `offsets()`.
+        """The bias of a module, heads×N×N: what `expand` makes of `offsets()`.
 
         Args:
-            module: whose weights the bias is made of, and of nothing else but `setting`.
+            module: its weights and `setting` must determine the bias.
             setting: grid, device and dtype.
-            offsets, expand: the two steps in which it is made.
+            offsets, expand: the two steps that make the bias.
         """
         weights = list(module.parameters())
         if torch.is_grad_enabled() and any(weight.requires_grad for weight in weights):
-            return expand(offsets())  # a kept one would have no gradient, or an old one
+            return expand(offsets())  # a cached one would have no gradient, or an old one
         versions = [_version(weight) for weight in weights]
         entry = self._entries.get(module)
         if entry is None or not entry.holds_for(setting, weights, versions):
@@ -60,7 +60,7 @@ class BiasCache:
         return expand(entry.kept) if entry.kept.is_cpu else entry.kept
 
     def clear(self) -> None:
-        """Forget everything and free its memory."""
+        """Drop all biases and free their memory."""
         self._entries.clear()
 
 
@@ -80,11 +80,11 @@ class _Entry(NamedTuple):
 
 
 def _version(weight: Tensor) -> int:
-    """How often a weight was written to; those made in inference mode cannot be."""
+    """How often a weight was modified; one made in inference mode cannot be."""
     return 0 if weight.is_inference() else weight._version
 
 
-BIASES = BiasCache()  # of all networks
+BIASES = BiasCache()  # shared by all networks
 
 
 def expand_offsets(offsets: Tensor, grid: Grid, cls: Tensor | None = None) -> Tensor:
@@ -101,8 +101,8 @@ def expand_offsets(offsets: Tensor, grid: Grid, cls: Tensor | None = None) -> Te
     rows, columns = grid
     first = 0 if cls is None else 1
     count = first + rows * columns
-    # heads×(2r−1)×c×c, by row_j − row_i + r − 1, column_i and column_j: small and in the
-    # processor's cache, and all columns of one row of queries are a part of it.
+    # heads×(2r−1)×c×c, by row_j − row_i + r − 1, column_i and column_j: small enough for the
+    # processor's cache, and the queries of one row are a slice of it.
     lines = offsets.flip(1, 2).unfold(2, columns, 1).flip(2).contiguous()
     bias = offsets.new_empty(len(offsets), count, count)
     for row in range(rows):
@@ -130,12 +130,12 @@ class RelativeBias(nn.Module):
         self.table = nn.Parameter(torch.empty(rows, heads))
 
     def forward(self, grid: Grid, x: Tensor) -> Tensor:
-        """heads×(1+N)×(1+N) for tokens like `x`: N of a grid, and the cls token before them."""
+        """The bias heads×(1+N)×(1+N) for tokens like `x`: a cls token, then the N of a grid."""
         offsets, expand = partial(self.offsets, grid, x), partial(self.expand, grid)
         return BIASES.get(self, (grid, x.device, x.dtype), offsets, expand)
 
     def offsets(self, grid: Grid, x: Tensor) -> Tensor:
-        """heads×(2r−1)×(2c−1) for tokens like `x` on a grid of r×c; resampled in float32."""
+        """Values heads×(2r−1)×(2c−1) for tokens like `x` on a grid of r×c, resampled in float32."""
         table = self.table[:-3].to(x.device, torch.float32)
         offsets = table.T.reshape(1, -1, *self.trained)
         size = (2 * grid[0] - 1, 2 * grid[1] - 1)
@@ -144,5 +144,5 @@ class RelativeBias(nn.Module):
         return offsets[0].to(x)
 
     def expand(self, grid: Grid, offsets: Tensor) -> Tensor:
-        """heads×(1+N)×(1+N) for the N tokens of a grid and the cls token before them."""
+        """The bias heads×(1+N)×(1+N) for a cls token and the N tokens of a grid."""
         return expand_offsets(offsets, grid, self.table[-3:].to(offsets).T)

@@ -1,4 +1,4 @@
-"""Resizing of maps, with the settings of the official code spelled out."""
+"""Resize maps with the settings of the official code."""
 
 import numpy as np
 import torch
@@ -7,21 +7,21 @@ from torch import Tensor
 
 
 def resize_map(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bilinear, corners aligned: how the decoder of every DPT model resizes. B×C×H×W."""
+    """Resize B×C×H×W bilinearly with aligned corners, as the decoder of every DPT model does."""
     if x.shape[-2:] == size:
         return x
     return F.interpolate(x, size=size, mode="bilinear", align_corners=True)
 
 
 class ResizedRows:
-    """Rows `top` to `bottom` (not included) of a map that is resized from `height` to `resized`.
+    """Rows `top` to `bottom` (exclusive) of a map that is resized from `height` to `resized` rows.
 
     Attributes:
         first, last: the rows of the original map that they are made of, both included.
     """
 
     def __init__(self, height: int, resized: int, top: int, bottom: int) -> None:
-        # In NumPy, so that an exported network takes them for constants; in float32 as PyTorch.
+        # In NumPy, so that they are constants of an exported network; in float32 like PyTorch.
         step = np.float32((height - 1) / max(1, resized - 1))
         positions = np.arange(top, bottom, dtype=np.float32) * step
         low = np.minimum(positions.astype(np.int64), height - 1)

@@ -3,13 +3,13 @@
     python tests/benchmarks/bench_depth.py --json RESULTS.json [--cases NAME …] [--peers NAME …]
         [--threads 2] [--rounds 7] [--official FOLDER …]
 
-Every pair runs in a process of its own, in turn, after one warm-up; peak memory and loading time
-are measured once more in a process of each one alone. A peer that is not installed is skipped
-with a word; the official code is looked for in the FOLDERs (checkouts of Depth-Anything-V2 and
-MiDaS, and an unpacked timm 0.6 for MiDaS). RESULTS.json is added to, so that the work can be done
-in parts, and the rounds of another run count beside those of the first; ``report.py`` makes the
-table and the plot from it. Weights are random and most of the depth is cut off at 0, so σ, by
-which results are compared, is small: trust the parity tests.
+Every pair takes turns in a process of its own, after one warm-up; peak memory and loading time
+are measured again for each one alone in a process. A peer that is not installed is skipped with a
+note; the official code is searched for in the FOLDERs (checkouts of Depth-Anything-V2 and
+MiDaS, and an unpacked timm 0.6 for MiDaS). Results are added to RESULTS.json, so a run can be split
+into parts, and rounds of a repeated contest are pooled; ``report.py`` makes the table and the plot
+from it. Weights are random and most of the depth is cut off at 0, so σ, the unit in which
+results are compared, is small: rely on the parity tests for accuracy.
 """
 
 import argparse
@@ -27,11 +27,20 @@ import timing
 import torch
 from torch import Tensor
 
-PHOTOGRAPH = (960, 1280)  # rows and columns for the whole path
+PHOTOGRAPH = (960, 1280)  # height and width, for the path from photograph to depth
 
 
 class Case(NamedTuple):
-    """One row of the table."""
+    """One row of the table.
+
+    Attributes:
+        checkpoint: name of the published checkpoint whose shapes are used.
+        size: height and width of the network's input in pixels.
+        peers: what ours is compared with.
+        batch: number of images.
+        dtype: the number format to compute in.
+        whole: whether a photograph's whole path to depth is timed, not only the network.
+    """
 
     checkpoint: str
     size: tuple[int, int]
@@ -64,7 +73,7 @@ CASES = {
 
 
 def load(who: str, peer: str, case: Case, path: Path) -> peers.Contestant:
-    """Ours or the peer's model, from the file that both read."""
+    """Load ours or the peer's model from the file that both read."""
     dtype = getattr(torch, case.dtype)
     if who == "ours":
         return peers.ours(path, case.checkpoint, peer, dtype)
@@ -72,7 +81,7 @@ def load(who: str, peer: str, case: Case, path: Path) -> peers.Contestant:
 
 
 def work(contestant: peers.Contestant, case: Case) -> Callable[[], Any]:
-    """What is timed: the network alone, or all from a photograph to its depth."""
+    """The function to time: the network alone, or everything from a photograph to its depth."""
     torch.manual_seed(1)
     if not case.whole:
         images = torch.randn(case.batch, 3, *case.size)
@@ -84,7 +93,7 @@ def work(contestant: peers.Contestant, case: Case) -> Callable[[], Any]:
 
 
 def compare(case: Case, peer: str, path: Path, rounds: int) -> dict[str, Any]:
-    """Seconds, ratio, and how far apart the two results are."""
+    """Time both models: seconds, ratio, and how far apart their results are."""
     ours, theirs = load("ours", peer, case, path), load(peer, peer, case, path)
     contest = {"ours": work(ours, case), peer: work(theirs, case)}
     results = {who: run() for who, run in contest.items()}
@@ -104,13 +113,13 @@ def compare(case: Case, peer: str, path: Path, rounds: int) -> dict[str, Any]:
 
 
 def difference(ours: Tensor, expected: Tensor) -> float:
-    """The largest, in units of the expected values' standard deviation."""
+    """The largest difference, in units of the expected values' standard deviation."""
     apart = ours.float().squeeze() - expected.float().squeeze()
     return (apart.abs().max() / expected.float().std()).item()
 
 
 def alone(who: str, case: Case, peer: str, path: Path) -> dict[str, float]:
-    """Seconds to load, and the most memory that two runs take above the loaded model."""
+    """Seconds to load, and the peak memory of two runs beyond the loaded model."""
     start = time.perf_counter()
     run = work(load(who, peer, case, path), case)
     seconds = time.perf_counter() - start
@@ -122,7 +131,7 @@ def alone(who: str, case: Case, peer: str, path: Path) -> dict[str, float]:
 
 
 def child(arguments: list[str], options: argparse.Namespace, peer: str) -> Any:
-    """What this script prints when it is run anew, or None if the peer is not there."""
+    """The result that this script prints in a child process; None if the peer is not installed."""
     command = [sys.executable, __file__, *arguments, "--threads", str(options.threads)]
     command += ["--rounds", str(options.rounds)]
     if peer == "official":
@@ -138,7 +147,7 @@ def child(arguments: list[str], options: argparse.Namespace, peer: str) -> Any:
 
 
 def contest(name: str, peer: str, options: argparse.Namespace) -> dict[str, Any] | None:
-    """One case against one peer: times, then the memory of each."""
+    """Compare one case with one peer: times, then the memory of each."""
     case = CASES[name]
     with tempfile.TemporaryDirectory() as folder:
         path = peers.write_checkpoint(case.checkpoint, peer, Path(folder))
@@ -146,7 +155,7 @@ def contest(name: str, peer: str, options: argparse.Namespace) -> dict[str, Any]
         found = child(task, options, peer)
         if found is None:
             return None
-        # The export of a model for ONNX Runtime would count as its loading and memory.
+        # Exporting the model to ONNX would count towards its loading time and memory.
         who_else = () if peer == "onnxruntime" else (peer,)
         found["alone"] = {
             who: child([*task, "--alone", who], options, peer) for who in ("ours", *who_else)
@@ -167,7 +176,7 @@ def contest(name: str, peer: str, options: argparse.Namespace) -> dict[str, Any]
 
 @torch.inference_mode()
 def main() -> None:
-    """Run, print, and add to the results."""
+    """Run the cases, print the results, and add them to the file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--peers", nargs="+", choices=peers.PEERS, default=list(peers.PEERS))

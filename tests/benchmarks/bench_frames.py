@@ -1,4 +1,4 @@
-"""Memory for 500 frames against memory for 5, results left out, each in a process of its own.
+"""Memory for 500 frames compared with 5, without the results, each in its own process.
 
 python tests/benchmarks/bench_frames.py
 """
@@ -16,7 +16,7 @@ SIZE, CHUNK = (480, 640), 5
 
 
 def grown(count: int) -> float:
-    """Megabytes at the peak above what was held before, without the depth that is returned."""
+    """Peak memory in MB beyond what was in use before, without the returned depth."""
     model = dpt_core.load(DEMO_CHECKPOINT)
     frames = torch.rand(1, 3, *SIZE).expand(count, -1, -1, -1)
     timing.reset_peak()
@@ -26,7 +26,7 @@ def grown(count: int) -> float:
 
 
 def main() -> None:
-    """Measure in this process when given a number of frames, else in a child for each."""
+    """Measure in this process if given a number of frames, otherwise in a child for each."""
     if len(sys.argv) == 2:
         sys.stdout.write(f"{grown(int(sys.argv[1])):.1f}")
         return

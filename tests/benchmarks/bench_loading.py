@@ -1,4 +1,4 @@
-"""What loading a 1.3 GB checkpoint costs, in a process of its own.
+"""Time and memory for loading a 1.3 GB checkpoint, in a process of its own.
 
 python tests/benchmarks/bench_loading.py
 """
@@ -14,13 +14,13 @@ import dpt_core
 
 
 def peak_megabytes() -> float:
-    """The most memory that this process has held (Linux; getrusage counts the parent's too)."""
+    """Peak memory of this process in MB (Linux; getrusage counts the parent's too)."""
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) / 1e3
 
 
 def write_large(path: Path) -> None:
-    """A file of the size of Depth Anything V2-L, all zeros."""
+    """Write a file of the size of Depth Anything V2-L, all zeros."""
     import converted
 
     model = converted.MODELS["depth_anything_v2_vitl"]()
@@ -28,7 +28,7 @@ def write_large(path: Path) -> None:
 
 
 def main() -> None:
-    """Measure in this process when given a file, else write one and measure in a child."""
+    """Measure in this process if given a file, otherwise write one and measure in a child."""
     if len(sys.argv) == 2:
         before, start = peak_megabytes(), time.perf_counter()
         model = dpt_core.load(sys.argv[1])

@@ -2,8 +2,8 @@
 
     python tests/benchmarks/bench_sam.py [--threads 2] [--rounds 5] [--size b] [--json FILE]
 
-Weights are random (neither time nor memory depends on them). Memory is what encoding one image
-adds to what a process of its own held before, at its peak (Linux). Where the package is not
+Weights are random (neither time nor memory depends on them). Memory is the peak while encoding one
+image, minus what was in use before, in a process of its own (Linux). If the package is not
 installed, ours runs alone.
 """
 
@@ -30,13 +30,13 @@ PROMPTS = 64
 
 
 def write_weights(path: Path, size: str) -> None:
-    """Random weights under the keys and in the shapes of the published checkpoint."""
+    """Write random weights with the keys and shapes of the published checkpoint."""
     keys = json.loads(gzip.decompress(MANIFESTS.read_bytes()))[NAMES[size]]["state_dict"]
     save_file({key: 0.02 * torch.randn(shape) for key, (_, *shape) in keys.items()}, path)
 
 
 def official(path: Path, size: str):
-    """The package's predictor; what it takes from torchvision is only for images and boxes."""
+    """The package's predictor; it needs torchvision only for images and boxes, so stubs suffice."""
     names = {
         "ops.boxes": ("batched_nms", "box_area"),
         "transforms.functional": ("resize", "to_pil_image"),
@@ -60,7 +60,7 @@ Contestants = dict[str, Callable[[], object]]
 
 
 def contestants(who: list[str], path: Path, size: str) -> tuple[Contestants, Contestants]:
-    """Encoding one image, and decoding 64 points on it."""
+    """Functions to time for each contestant: encoding one image, and decoding 64 points on it."""
     images = torch.rand(1, 3, 1024, 1024)
     points, labels = 1024 * torch.rand(PROMPTS, 1, 2), torch.ones(PROMPTS, 1)
     encode: Contestants = {}
@@ -82,15 +82,15 @@ def contestants(who: list[str], path: Path, size: str) -> tuple[Contestants, Con
 
 
 def megabytes(field: str) -> float:
-    """VmRSS (now) or VmHWM (the most so far) of this process."""
+    """VmRSS (now) or VmHWM (peak) of this process in MB (Linux)."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1e3
 
 
 def encode_alone(who: str, path: Path, size: str) -> None:
-    """The child process of `memory`."""
+    """Measure the memory of encoding; runs in the child process of `memory`."""
     encode, _ = contestants([who], path, size)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak so far is forgotten
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     before = megabytes("VmRSS")
     encode[who]()
     peak = megabytes("VmHWM")
@@ -98,7 +98,7 @@ def encode_alone(who: str, path: Path, size: str) -> None:
 
 
 def memory(who: str, path: Path, options: argparse.Namespace) -> dict[str, float]:
-    """Megabytes that encoding takes, in a process of its own."""
+    """Memory in MB for encoding one image, in a process of its own."""
     arguments = ["--alone", who, "--weights", str(path), "--size", options.size]
     command = [sys.executable, __file__, *arguments, "--threads", str(options.threads)]
     result = subprocess.run(command, check=True, capture_output=True, text=True)
@@ -123,7 +123,7 @@ def compare(name: str, contest: Contestants, rounds: int) -> timing.Times:
 
 @torch.no_grad()
 def main() -> None:
-    """Run everything, print a table, write JSON."""
+    """Run everything, print a table, and write JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)

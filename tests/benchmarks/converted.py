@@ -1,4 +1,4 @@
-"""The transformers package's models of published shapes, with random weights."""
+"""Models from the transformers package with published shapes and random weights."""
 
 from collections.abc import Callable
 
@@ -94,7 +94,7 @@ def hybrid() -> PreTrainedModel:
 
 BASE, LARGE = [96, 192, 384, 768], [256, 512, 1024, 1024]
 
-# by the name of the published checkpoint
+# By name of the published checkpoint.
 MODELS: dict[str, Callable[[], PreTrainedModel]] = {
     "depth_anything_v2_vits": lambda: depth_anything(
         384, 12, [3, 6, 9, 12], [48, 96, 192, 384], 64

@@ -1,6 +1,6 @@
-"""Our models and other packages' on the same random weights, each as functions to be timed.
+"""Our models and those of other packages on the same random weights, as functions to time.
 
-A checkpoint of published shapes is written first: in the official layout for the official code
+A checkpoint with published shapes is written first: in the official layout for the official code
 and timm, in that of transformers for transformers and ONNX Runtime. Both sides load this file.
 """
 
@@ -22,11 +22,11 @@ import dpt_core
 
 MANIFESTS = Path(__file__).parents[1] / "fixtures" / "manifests.json.gz"
 
-Array = Any  # rows×columns×3 of uint8: a photograph
+Array = Any  # a photograph, H×W×3 uint8
 
 
 class Contestant(NamedTuple):
-    """What can be timed.
+    """Functions to time.
 
     Attributes:
         net: normalised B×3×H×W → the network's result.
@@ -38,7 +38,7 @@ class Contestant(NamedTuple):
 
 
 def write_checkpoint(name: str, peer: str, folder: Path) -> Path:
-    """Random weights of the published checkpoint `name`, in the layout that `peer` reads."""
+    """Write random weights for the published checkpoint `name`, in the layout that `peer` reads."""
     torch.manual_seed(0)
     if peer in ("transformers", "onnxruntime"):
         import converted
@@ -58,14 +58,14 @@ def write_checkpoint(name: str, peer: str, folder: Path) -> Path:
 
 def _random(key: str, kind: torch.dtype, *shape: int) -> Tensor:
     if not kind.is_floating_point:
-        return torch.zeros(shape, dtype=kind)  # index tables, which every code makes anew
+        return torch.zeros(shape, dtype=kind)  # index tables, which every implementation rebuilds
     if len(shape) > 1:
         return torch.randn(shape) / math.sqrt(math.prod(shape[1:]))
     return 0.1 * torch.randn(shape) + (1 if key.endswith("weight") else 0)
 
 
 def ours(path: Path, name: str, peer: str, dtype: torch.dtype) -> Contestant:
-    """This repository's, on the weights of `peer`; only the encoder where the peer is one."""
+    """This repository's model on the weights of `peer`; only the encoder if the peer is one."""
     model = dpt_core.load(path, dtype=dtype)
     if peer == "timm":
         return Contestant(model.net.imgencoder)
@@ -78,7 +78,7 @@ def ours(path: Path, name: str, peer: str, dtype: torch.dtype) -> Contestant:
 
 
 def transformers(path: Path, name: str, dtype: torch.dtype) -> Contestant:
-    """With the fused attention that it takes by itself where it has one."""
+    """The transformers package's model, with the attention that it chooses by default."""
     from transformers import (  # pyright: ignore[reportMissingImports]
         AutoModelForDepthEstimation,
         DPTImageProcessor,
@@ -124,7 +124,7 @@ def official(path: Path, name: str, dtype: torch.dtype) -> Contestant:
             "dpt_hybrid_384": "vitb_rn50_384",
         }
         model = DPTDepthModel(path=None, backbone=backbones[name], non_negative=True)
-    # Tables of coordinates and masks are the model's own: random ones would change its result.
+    # Keep the model's own tables of coordinates and masks: random ones would change its result.
     own = {name: buffer for name, buffer in model.state_dict().items() if name in _buffers(model)}
     model.load_state_dict({**load_file(path), **own})
     model = model.eval().to(dtype)
@@ -140,7 +140,7 @@ def _buffers(model: torch.nn.Module) -> set[str]:
 
 
 def timm(path: Path, name: str, dtype: torch.dtype) -> Contestant:
-    """The encoder alone, with all four taps."""
+    """The encoder alone, from timm, with all four taps."""
     stand_in_torchvision()
     import timm as package  # pyright: ignore[reportMissingImports]
 
@@ -158,10 +158,10 @@ def timm(path: Path, name: str, dtype: torch.dtype) -> Contestant:
         if not prefix and rest in model.state_dict():
             weights[rest] = tensor
     missing = set(model.state_dict()) - set(weights)
-    # BEiT's last norm and the index tables are not of the checkpoint; its stages pass no norm.
+    # The checkpoint has no index tables and no last norm of BEiT, whose stages do not use it.
     left = {key for key in missing if not key.endswith("relative_position_index")}
     if left - {"norm.weight", "norm.bias", "fc_norm.weight", "fc_norm.bias"}:
-        raise ValueError(f"timm's {architecture} wants {sorted(left)}, which {name} lacks.")
+        raise ValueError(f"timm's {architecture} needs {sorted(left)}, which {name} lacks.")
     model.load_state_dict({**model.state_dict(), **weights})
     model = model.eval().to(dtype)
     has_norm = "norm.weight" in weights
@@ -170,7 +170,7 @@ def timm(path: Path, name: str, dtype: torch.dtype) -> Contestant:
 
 
 def onnxruntime(path: Path, name: str, dtype: torch.dtype) -> Contestant:
-    """An export of the model of transformers, with attention written out."""
+    """The transformers package's model, exported to ONNX with unfused attention."""
     import onnxruntime as package  # pyright: ignore[reportMissingImports]
     from transformers import (  # pyright: ignore[reportMissingImports]
         AutoModelForDepthEstimation,
@@ -202,7 +202,7 @@ PEERS: dict[str, Callable[[Path, str, torch.dtype], Contestant]] = {
 
 
 def stand_in_torchvision() -> None:
-    """Let packages be imported that need torchvision for images and training alone."""
+    """Make packages importable that need torchvision only for images and training."""
     import importlib.abc
     import importlib.machinery
     import importlib.util

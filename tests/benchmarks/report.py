@@ -1,4 +1,4 @@
-"""The table and the plot of what bench_depth.py measured, for the README.
+"""Make the README's table and plot from the results of bench_depth.py.
 
 python tests/benchmarks/report.py tests/benchmarks/results/epyc.json docs/images/speed.svg
 """
@@ -16,19 +16,19 @@ PEERS = {
     "timm": ("timm (encoder alone)", "#72b7b2"),
     "onnxruntime": ("ONNX Runtime", "#b279a2"),
 }
-LEFT, SCALE, BAR, GAP = 190, 190, 15, 9  # pixels; SCALE is what a ratio of 1 is wide
+LEFT, SCALE, BAR, GAP = 190, 190, 15, 9  # pixels; SCALE is the width of a ratio of 1
 
 Results = dict[str, dict[str, dict[str, Any]]]
 
 
 def seconds(case: dict[str, dict[str, Any]]) -> float:
-    """Ours, against whichever peers ran the whole network: the median of all rounds."""
+    """Median seconds of ours over all rounds against peers that ran the whole network."""
     own = [found["seconds"]["ours"] for peer, found in case.items() if peer != "timm"]
     return statistics.median(second for rounds in own for second in rounds)
 
 
 def table(results: Results) -> str:
-    """Markdown: seconds, then how many times as long each peer takes; memory likewise."""
+    """A Markdown table: our seconds, then the peers' time and memory as multiples of ours."""
     names = [label for label, _ in PEERS.values()]
     lines = [
         "| | ours | " + " | ".join(names) + " | memory: transformers, official |",
@@ -48,7 +48,7 @@ def table(results: Results) -> str:
 
 
 def plot(results: Results) -> str:
-    """SVG: a bar for every case and peer, with a line where both are equally fast."""
+    """An SVG with a bar for every case and peer, and a line where both are equally fast."""
     marks: list[str] = []
     y = 46.0
     for name, case in results.items():
@@ -83,7 +83,7 @@ def plot(results: Results) -> str:
 
 
 def main() -> None:
-    """Print the table, write the plot."""
+    """Print the table and write the plot."""
     results = json.loads(Path(sys.argv[1]).read_text())
     sys.stdout.write(table(results) + "\n")
     Path(sys.argv[2]).write_text(plot(results))

@@ -1,4 +1,4 @@
-"""Fair timing: contestants in turn within one process, compared pair by pair."""
+"""Fair timing: contestants take turns within one process and are compared round by round."""
 
 import json
 import platform
@@ -19,8 +19,8 @@ PACKAGES = ("transformers", "timm", "onnxruntime", "segment-anything")
 def interleaved(contestants: Mapping[str, Callable[[], object]], rounds: int = 7) -> Times:
     """Seconds of every contestant in every round, after one warm-up each.
 
-    With a pause before each: a pool's threads wait for more work by spinning, and would take
-    the cores from the next contestant's for some 30 ms.
+    There is a pause before each run: the threads of a pool wait for more work by spinning, and
+    would keep the cores from the next contestant for some 30 ms.
     """
     for run in contestants.values():
         run()
@@ -35,30 +35,30 @@ def interleaved(contestants: Mapping[str, Callable[[], object]], rounds: int = 7
 
 
 def ratio(times: Times, peer: str, ours: str) -> float:
-    """Median over the rounds of the peer's time over ours: above 1 is faster than the peer."""
+    """Median over the rounds of the peer's time divided by ours; above 1, ours is faster."""
     pairs = zip(times[peer], times[ours], strict=True)
     return statistics.median(theirs / own for theirs, own in pairs)
 
 
 def row(name: str, seconds: list[float]) -> str:
-    """One line of a table: median and interquartile range."""
+    """One line of a table: median and quartiles of the seconds."""
     low, middle, high = statistics.quantiles(seconds, n=4)
     return f"{name:<28}{middle:>9.3f} s   ({low:.3f} … {high:.3f})"
 
 
 def megabytes(field: str) -> float:
-    """VmRSS (now) or VmHWM (the most so far) of this process (Linux)."""
+    """VmRSS (now) or VmHWM (peak) of this process in MB (Linux)."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(field)) * 1.024e-3
 
 
 def reset_peak() -> None:
-    """Let VmHWM start again from what is held now (Linux)."""
+    """Reset VmHWM to the memory in use now (Linux)."""
     Path("/proc/self/clear_refs").write_text("5")
 
 
 def machine() -> dict[str, object]:
-    """What the numbers depend on."""
+    """The machine and versions that the numbers depend on."""
     installed = {dist.metadata["Name"]: dist.version for dist in metadata.distributions()}
     return {
         "processor": _processor(),
@@ -70,15 +70,15 @@ def machine() -> dict[str, object]:
 
 
 def save(path: Path, results: dict[str, object]) -> None:
-    """Write results beside what they depend on."""
+    """Write the results together with the machine they were measured on."""
     path.write_text(json.dumps({"machine": machine(), **results}, indent=2) + "\n")
 
 
 def add(path: Path, case: str, peer: str, found: dict[str, Any]) -> None:
-    """Put one result into a file that may hold others: case → peer → result.
+    """Add one result to a file that may hold others: case → peer → result.
 
-    Rounds of the same contest that it holds are counted in: runs at other times differ by more
-    than the rounds of one.
+    Rounds of the same contest are pooled: runs at different times differ by more than the rounds
+    of one run.
     """
     results = json.loads(path.read_text()) if path.is_file() else {}
     before = results.setdefault(case, {}).get(peer)

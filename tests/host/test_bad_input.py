@@ -147,7 +147,7 @@ def test_depth_that_is_no_number(refuse, depth):
     )
     nothing = depth(torch.full((2, *SIZE), NAN))
     refuse("image 0 .* NaN or infinite", "DPTRenderDepth", depth=nothing, **RENDER)
-    refuse("no valid depth in it", "DPTDepthToGeometry", depth=nothing, **GEOMETRY)
+    refuse("depth has no valid pixel", "DPTDepthToGeometry", depth=nothing, **GEOMETRY)
     refuse("no valid depth under the mask", "DPTAlignDepth", depth=nothing, mask=mask(), **TO_MASK)
     refuse("A plane needs three pixels", "DPTRemovePlane", depth=nothing)
 

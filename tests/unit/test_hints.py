@@ -77,11 +77,11 @@ def test_a_name_that_says_nothing_gives_the_named_default(
     found = hints(path)
     assert found["variant"].value == "v2"
     assert found["variant"].is_default
-    assert "nothing says which" in found["variant"].evidence
+    assert "no evidence" in found["variant"].evidence
     assert found["max_depth"].value is None
     assert found["max_depth"].is_default
-    assert "nothing says metric" in found["max_depth"].evidence
-    assert "nothing says which" in inspect(path).summary()
+    assert "no evidence of a metric model" in found["max_depth"].evidence
+    assert "no evidence" in inspect(path).summary()
 
 
 def test_argument_before_hash_before_config_before_metadata_before_name(
@@ -246,7 +246,7 @@ def test_depth_anything_3_is_metric_by_name_alone(
             metric,
             is_default,
         )
-    with pytest.raises(CheckpointError, match=r"max_depth .*Leave it open"):
+    with pytest.raises(CheckpointError, match=r"max_depth .*Leave it unset"):
         inspect(path, max_depth=20)
 
 

@@ -159,7 +159,7 @@ def test_impossible_numbers_are_refused(
 
 
 def test_strips_whose_network_input_would_explode_are_refused(model: DepthModel) -> None:
-    with pytest.raises(ValueError, match=r"4096×2 pixels would enter .* Cut them"):
+    with pytest.raises(ValueError, match=r"4096×2 pixels would enter .* Crop them"):
         model.infer(torch.rand(1, 3, 2, 4096), 252)
 
 

@@ -198,7 +198,7 @@ def test_inspect_knows_the_model_from_the_header(state: State, write: Callable[.
     text = inspection.summary()
     assert "official keys" in text
     assert "4 blocks (2 + 2)" in text
-    with pytest.raises(CheckpointError, match="variant means nothing"):
+    with pytest.raises(CheckpointError, match="variant does not apply"):
         dpt_core.inspect(path, variant="v2")
 
 

@@ -1,1 +1,1 @@
-"""Trains the small checkpoint of the package on scenes that it renders itself."""
+"""Train the package's demo checkpoint on scenes that are rendered on the fly."""

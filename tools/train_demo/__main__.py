@@ -17,8 +17,12 @@ log = logging.getLogger(__package__)
 def main() -> None:
     """Parse the command line and train."""
     parser = argparse.ArgumentParser(prog="python -m tools.train_demo", description=__doc__)
-    parser.add_argument("--folder", type=Path, default=Path("demo"), help="state and results")
-    parser.add_argument("--hours", type=float, default=2.0, help="of training, all runs together")
+    parser.add_argument(
+        "--folder", type=Path, default=Path("demo"), help="folder for state and results"
+    )
+    parser.add_argument(
+        "--hours", type=float, default=2.0, help="hours of training in all runs together"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument(
@@ -26,7 +30,7 @@ def main() -> None:
         type=Path,
         nargs="*",
         default=[],
-        help="folders of photographs",
+        help="folders of photographs to cut textures from",
     )
     device = "cuda" if torch.cuda.is_available() else "cpu"
     parser.add_argument("--device", type=torch.device, default=torch.device(device))

@@ -1,4 +1,4 @@
-"""What a camera does to a picture: crop, focus, exposure, colour, blur and noise."""
+"""Imitate a camera: crop, focus, exposure, colour, blur and noise."""
 
 import torch
 import torch.nn.functional as F
@@ -9,9 +9,18 @@ from torch import Tensor
 def crop(
     images: Tensor, depth: Tensor, size: tuple[int, int], rng: Generator
 ) -> tuple[Tensor, Tensor]:
-    """One random crop for the whole batch, at the size of the network's input, perhaps mirrored.
+    """Crop the whole batch at random to the network's input size, perhaps mirrored.
 
-    Images are resized with antialiasing, as photographs are; depth without.
+    Images are resized with antialiasing, as photographs are; depth is not.
+
+    Args:
+        images: B×3×S×S in [0, 1].
+        depth: B×S×S.
+        size: height and width of the result.
+        rng: decides the crop.
+
+    Returns:
+        Images B×3×H×W and depth B×H×W.
     """
     side, aspect = images.shape[-1], size[1] / size[0]
     scale = side * rng.uniform(0.65, 1)
@@ -27,7 +36,7 @@ def crop(
 
 
 def photograph(images: Tensor, depth: Tensor, rng: Generator) -> Tensor:
-    """Images B×3×H×W in [0, 1] as a camera might have taken them, each with its own defects."""
+    """Images B×3×H×W in [0, 1], changed as if a camera had taken each, with its own defects."""
     batch = len(images)
 
     def each(low: float, high: float) -> Tensor:
@@ -66,7 +75,7 @@ def _defocus(images: Tensor, inverse: Tensor, each) -> Tensor:
 
 
 def _blur(images: Tensor, passes: int) -> Tensor:
-    """Box filters of 3×3, `passes` times; at a quarter of the pixels where that looks the same."""
+    """Apply a 3×3 box filter `passes` times; at a quarter of the pixels if that looks the same."""
     step = 2 if passes > 4 and min(images.shape[-2:]) >= 32 else 1
     out = F.avg_pool2d(images, step) if step > 1 else images
     for _ in range(passes // step**2):

@@ -1,4 +1,4 @@
-"""Scenes seen from close by, in which the lowest row need not be the nearest."""
+"""Scenes from close by, in which the lowest row need not be the nearest."""
 
 import math
 
@@ -77,7 +77,7 @@ def macro(s: Scene) -> None:
 
 
 def thicket(s: Scene) -> None:
-    """Leaves, stalks and branches at all distances: the lowest row need not be nearest."""
+    """Leaves, stalks and branches at all distances."""
     place_camera(s, 1.5, 0, 15)
     s.yaw = 0.0
     add_sun(s)

@@ -1,4 +1,4 @@
-"""``python -m tools.train_demo.contact_sheet FILE PHOTO…``: photographs and their depth below."""
+"""``python -m tools.train_demo.contact_sheet FILE PHOTO…``: draw photographs above their depth."""
 
 import argparse
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ HEIGHT, GAP = 200, 6  # pixels
 
 
 def draw(model: dpt_core.DepthModel, photos: Sequence[Path], columns: int) -> Tensor:
-    """A contact sheet H×W×3 in [0, 1]; every photograph is cropped to the same square."""
+    """A contact sheet H×W×3 in [0, 1]; every photograph is cropped to a square."""
     tiles = []
     for path in photos:
         image = read_photo(path)

@@ -1,6 +1,6 @@
 """Rescale a decoder whose maps have grown too large, and reset its dead units.
 
-The loss and the ReLUs do not depend on the scale of the maps, so the weights grow as long as the
+The loss and the ReLUs do not depend on the scale of the maps, so the weights grow while the
 learning rate is high. Biases, which grow more slowly, then have no effect, and units that are below
 zero for every image stay there: thirty of the head's thirty-two did.
 """
@@ -14,9 +14,9 @@ from dpt_core import capture
 
 from .network import Trainable, make_network
 
-MAP = "head.spatial_upsampler"  # the map whose standard deviation is set
+MAP = "head.spatial_upsampler"  # the map that is given the target standard deviation
 TARGET_STD = 4.0
-MIN_ACTIVE = 0.01  # share of the pixels at which a unit that is not dead is above zero
+MIN_ACTIVE = 0.01  # share of pixels above zero; a unit with less is dead
 
 
 @torch.no_grad()
@@ -26,8 +26,8 @@ def reset_dead_units(net: Trainable, images: Tensor) -> int:
     The network's output stays the same, except for units that were not quite dead.
 
     Args:
-        net: changed in place.
-        images: B×3×H×W in [0, 1], for which units count as dead.
+        net: modified in place.
+        images: B×3×H×W in [0, 1], on which units are tested.
 
     Returns:
         How many units were reset.
@@ -49,7 +49,7 @@ def reset_dead_units(net: Trainable, images: Tensor) -> int:
 
 
 def _divide_maps(net: Trainable, divisor: float) -> None:
-    """Divide all maps after the reassembly; the last convolution multiplies the result again."""
+    """Divide all maps after the reassembly; the last convolution multiplies its result again."""
     for name, parameter in net.named_parameters():
         is_first = name.startswith("reassemble") and name.endswith("fuse_proj.weight")
         is_later = name.startswith(("fusion", "head")) and name.endswith("bias")
@@ -60,7 +60,7 @@ def _divide_maps(net: Trainable, divisor: float) -> None:
 
 
 def _relu_pairs(net: Trainable) -> Iterator[tuple[str, str]]:
-    """Convolutions before a ReLU, each with the one after it."""
+    """Yield each convolution before a ReLU with the one after it."""
     yield "head.proj_1ch.0", "head.proj_1ch.2"
     for name, _ in net.named_modules():
         if name.endswith("conv_seq"):

@@ -8,7 +8,7 @@ from .staging import add_horizon, add_lamp, add_sun, place_camera, point_ahead
 
 
 def scatter(s: Scene) -> None:
-    """Solids of any kind scattered over a floor, with or without a wall behind."""
+    """Solids of any kind scattered over a floor, with or without a wall behind them."""
     place_camera(s, s.log_uniform(0.5, 4), s.uniform(0, 25))
     s.ground()
     add_sun(s)

@@ -1,4 +1,4 @@
-"""Scenes that are never trained on, for scores."""
+"""Scenes for scores only, which are never trained on."""
 
 import math
 
@@ -8,7 +8,7 @@ from .staging import add_horizon, add_sun, place_camera, point_ahead
 
 
 def stairs(s: Scene) -> None:
-    """A flight of steps between walls, with people on it."""
+    """A flight of steps between walls, with people on them."""
     place_camera(s, s.uniform(1.2, 2.5), -2, 6)
     add_sun(s)
     s.ground()

@@ -12,7 +12,7 @@ def standardise(inverse: Tensor) -> Tensor:
 
 
 def gradient_loss(difference: Tensor, scales: int = 4) -> Tensor:
-    """Mean absolute gradient of the difference B×H×W, over a pyramid."""
+    """Mean absolute gradient of the difference B×H×W, summed over a pyramid."""
     total = difference.new_zeros(())
     for _ in range(scales):
         across = (difference[:, :, 1:] - difference[:, :, :-1]).abs().mean()
@@ -23,12 +23,12 @@ def gradient_loss(difference: Tensor, scales: int = 4) -> Tensor:
 
 
 def depth_loss(logits: Tensor, inverse: Tensor) -> Tensor:
-    """The loss of logits B×H×W against true inverse depth, 0 for the sky.
+    """The loss of logits B×H×W against true inverse depth B×H×W, which is 0 for the sky.
 
     Each image is scaled to a deviation of 1, so that near scenes do not outweigh far ones. Flat
-    images have nothing to learn and are left out. Logits below zero, which a ReLU will cut off,
-    cost a little, and so does a scale far from 1: without that cost the decoder's weights grow
-    without end and learn less and less.
+    images are left out, since there is nothing to learn from them. Logits below zero, which a
+    ReLU will cut off, cost a little, and so does a scale far from 1: otherwise the decoder's
+    weights grow without end and learn less and less.
     """
     spread = inverse.flatten(1).std(dim=1) / inverse.flatten(1).mean(dim=1).clamp_min(1e-9)
     good = spread > 0.02

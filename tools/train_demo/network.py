@@ -47,7 +47,7 @@ CONFIG = DPTConfig(
 
 
 class Trainable(DPT):
-    """The product's own network, whose depth is taken before the last ReLU."""
+    """The package's own network, with its depth taken before the last ReLU."""
 
     def forward(self, images: Tensor) -> Tensor:
         """Images B×3×H×W in [0, 1] → logits B×H×W."""
@@ -60,7 +60,7 @@ class Trainable(DPT):
 
 
 def make_network() -> Trainable:
-    """A network with fresh weights: the layers' own, waves for positions, small residuals."""
+    """A network with fresh weights: sinusoids for positions, small residuals, else the defaults."""
     net = Trainable(CONFIG, nn)
     for name, parameter in net.named_parameters():
         with torch.no_grad():
@@ -91,12 +91,12 @@ def _waves() -> Tensor:
 
 
 def official_layout(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The network's weights under Depth Anything V2's own names."""
+    """The network's weights under Depth Anything V2's official names."""
     return revert(state, FAMILIES[0].rules, block_rows(CONFIG.encoder.stage_depths))
 
 
 def export(state: Mapping[str, Tensor], path: Path, images: int) -> None:
-    """Write the weights as float16 safetensors that say what they are."""
+    """Write the weights as float16 safetensors, with metadata that describes them."""
     weights = {k: v.detach().half().contiguous() for k, v in official_layout(state).items()}
     metadata = {
         "name": "DPT Depth demo",

@@ -1,4 +1,4 @@
-"""Objects that scenes are made of: people, trees, furniture, houses, cars."""
+"""The objects in scenes: people, trees, furniture, houses, cars."""
 
 import math
 
@@ -33,7 +33,7 @@ def person(s: Scene, x: float, z: float, base: float = 0.0, tall: float | None =
 
 
 def bust(s: Scene, x: float, eyes: float, z: float) -> None:
-    """Head, hair, neck, shoulders and arms of a person with eyes at this height: 7 to 11 solids."""
+    """Head, hair, neck, shoulders and arms of a person, `eyes` metres up: 7 to 11 solids."""
     skin = s.material(0.3, (0.6, 0.42, 0.33))
     shirt, hair = s.material(0.4), s.material(0.15)
     yaw, wide = s.uniform(-0.9, 0.9), s.uniform(0.85, 1.15)
@@ -215,7 +215,7 @@ def house(s: Scene, x: float, z: float, size: Vector) -> None:
 
 
 def anything(s: Scene, x: float, z: float, size: float, base: float = 0.0) -> None:
-    """One solid of any shape that stands on the height `base`."""
+    """One solid of any shape that stands at height `base`."""
     shape = ("box", "box", "ellipsoid", "cylinder", "cylinder", "cone")[s.integer(0, 5)]
     flat = s.log_uniform(0.35, 2.2)
     full = (size * s.uniform(0.5, 1), size * flat, size * s.uniform(0.5, 1))

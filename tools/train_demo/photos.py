@@ -1,9 +1,9 @@
-"""Real photographs, and pairs of points in them that a person labelled nearer and farther.
+"""Real photographs, and pairs of points that a person labelled as nearer and farther.
 
-The photographs are free samples that packages ship: scikit-image, scikit-learn, matplotlib and
-imgaug, and the Debian packages lomiri-wallpapers-16.04, lomiri-wallpapers-20.04,
+The photographs are free samples that come with packages: scikit-image, scikit-learn, matplotlib
+and imgaug, and the Debian packages lomiri-wallpapers-16.04, lomiri-wallpapers-20.04,
 mate-backgrounds and gnome-backgrounds 3.38.
-`pairs.json` lists for each file name x, y of the nearer point and x, y of the farther one, as
+For each file name, `pairs.json` lists x, y of the nearer point and x, y of the farther one, as
 shares of width and height. None of the photographs was trained on.
 """
 
@@ -19,11 +19,11 @@ from torch import Tensor
 from .score import Predictor
 
 PAIRS = Path(__file__).with_name("pairs.json")
-MAX_SIDE = 1024  # pixels at which a photograph is read
+MAX_SIDE = 1024  # pixels; larger photographs are reduced
 
 
 def read_photo(path: Path) -> Tensor:
-    """A photograph as 1×3×H×W in [0, 1], at most MAX_SIDE pixels long."""
+    """A photograph as 1×3×H×W in [0, 1], with sides of MAX_SIDE pixels at most."""
     with Image.open(path) as image:
         image.thumbnail((MAX_SIDE, MAX_SIDE))
         values = np.asarray(image.convert("RGB"), np.float32) / 255
@@ -60,7 +60,7 @@ def ordered_share(predictor: Predictor, photos: Mapping[str, Path]) -> float:
 
 
 def ordered(inverse: Tensor, pairs: Iterable[Sequence[float]]) -> list[bool]:
-    """For each pair whether its first point is nearer in inverse depth H×W."""
+    """For each pair, whether its first point is nearer in inverse depth H×W."""
     height, width = inverse.shape
     return [
         bool(

@@ -1,7 +1,7 @@
-"""Exact ray casting of boxes, ellipsoids, cylinders and cones, many scenes at once.
+"""Exact ray casting of boxes, ellipsoids, cylinders and cones, for many scenes at once.
 
-Every primitive is a unit shape that a matrix turns, scales and moves; the rays are transformed into
-its space instead, where the parameter along a ray stays the same. Camera rays have a depth of 1
+Every primitive is a unit shape that a matrix turns, scales and moves. Rays are transformed into
+its space instead, which keeps the parameter along a ray. Camera rays have a depth of 1
 along the viewing axis, so the parameter of a hit *is* its depth in metres.
 """
 
@@ -11,18 +11,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-MISS = 1e9  # the parameter of a ray that meets nothing
-NEAR = 1e-3  # a nearer hit is the surface that the ray starts from
+MISS = 1e9  # the parameter of a ray that hits nothing
+NEAR = 1e-3  # nearer hits are on the surface that the ray starts from
 Intersect = Callable[..., Tensor]
 SHAPES = ("box", "ellipsoid", "cylinder", "cone")
 
 
 @dataclass
 class Primitives:
-    """The primitives of B scenes, at most N of each shape; missing ones have no size.
+    """The primitives of B scenes, padded to N of each shape with tiny ones out of sight.
 
     Attributes:
-        inverse: by shape, B×N×3×3: from the world's directions into the unit shape's space.
+        inverse: by shape, B×N×3×3: from directions in the world to the unit shape's space.
         centre: by shape, B×N×3 in metres.
     """
 
@@ -30,23 +30,23 @@ class Primitives:
     centre: dict[str, Tensor]
 
     def all_inverses(self) -> Tensor:
-        """B×(sum of N)×3×3, in the order that `cast` counts in."""
+        """B×(sum of N)×3×3, in the order of the indices from `cast`."""
         return torch.cat([self.inverse[shape] for shape in SHAPES], dim=1)
 
     def all_centres(self) -> Tensor:
-        """B×(sum of N)×3, in the order that `cast` counts in."""
+        """B×(sum of N)×3, in the order of the indices from `cast`."""
         return torch.cat([self.centre[shape] for shape in SHAPES], dim=1)
 
 
 def cast(origin: Tensor, direction: Tensor, primitives: Primitives) -> tuple[Tensor, Tensor]:
-    """The first hit of each ray.
+    """Find the first hit of each ray.
 
     Args:
         origin, direction: B×P×3 (the origin may be B×1×3); directions of any length.
-        primitives: what is there.
+        primitives: the primitives of the scenes.
 
     Returns:
-        The parameter B×P of the hit (`MISS` for none), and the number B×P of the primitive.
+        The parameter B×P of the hit (`MISS` for none), and the index B×P of the primitive.
     """
     best, index, offset = None, None, 0
     for shape in SHAPES:
@@ -94,7 +94,7 @@ def _to_unit(
 
 
 def _first(near: Tensor, far: Tensor, hit: Tensor) -> Tensor:
-    """The first of two parameters that is in front of the ray's start."""
+    """The first of two parameters that is in front of the ray's start, or `MISS`."""
     t = torch.where(near > NEAR, near, far)
     return torch.where(hit & (t > NEAR), t, MISS)
 
@@ -152,10 +152,10 @@ INTERSECT = {"box": _slabs, "ellipsoid": _sphere, "cylinder": _cylinder, "cone":
 
 
 def normals(local: Tensor, kind: Tensor) -> Tensor:
-    """Outward directions, not of unit length, in the unit shapes' space.
+    """Outward normals B×P×3, not of unit length, in the unit shapes' space.
 
     Args:
-        local: B×P×3, the hit points there.
+        local: B×P×3, the hit points in that space.
         kind: B×P, the index into `SHAPES`.
     """
     x, y, z = local.unbind(-1)

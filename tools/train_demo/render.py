@@ -1,4 +1,4 @@
-"""Scenes to pictures and their exact depth: light, shadow, fog and textures."""
+"""Render scenes as pictures with exact depth: light, shadow, fog and textures."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ class Rendered(NamedTuple):
 
 
 class _Surfaces(NamedTuple):
-    """By primitive B×N: material of each, its shape's index, and half sizes B×N×3."""
+    """Material, index of the shape (both B×N) and half sizes (B×N×3) of each primitive."""
 
     texture: Tensor
     offset: Tensor
@@ -43,7 +43,15 @@ def render(
     rng: Generator,
     cast_rays: Cast = cast,
 ) -> Rendered:
-    """Render scenes at `size` (height, width) pixels."""
+    """Render B scenes.
+
+    Args:
+        scenes: the scenes.
+        size: height and width in pixels.
+        atlas: a pyramid of textures, see `make_atlas`.
+        rng: decides textures, sky and shadow samples.
+        cast_rays: `cast`, or a replacement.
+    """
     torch_rng = torch.Generator().manual_seed(int(rng.integers(2**62)))
     primitives, surfaces = _pack(scenes, rng, len(atlas[0]))
     eye, direction, pixel = _camera_rays(scenes, size)
@@ -71,7 +79,7 @@ def _pack(scenes: Sequence[Scene], rng: Generator, textures: int) -> tuple[Primi
         solids = [[solid for solid in scene.solids if solid.shape == shape] for scene in scenes]
         count = max(4, *map(len, solids))
         matrices = np.zeros((batch, count, 3, 3), np.float32)
-        matrices[...] = np.eye(3) * 1e4  # what is missing: tiny and far below
+        matrices[...] = np.eye(3) * 1e4  # padding: tiny, and far below the scene
         centres = np.full((batch, count, 3), -1e4, np.float32)
         half = np.ones((batch, count, 3), np.float32)
         look = np.zeros((batch, count, 9), np.float32)
@@ -116,7 +124,7 @@ def _camera_rays(scenes: Sequence[Scene], size: tuple[int, int]) -> tuple[Tensor
 
 
 def _pick(values: Tensor, index: Tensor) -> Tensor:
-    """Rows of B×N×… that B×P numbers name."""
+    """The entries of values B×N×… at indices B×P, B×P×…."""
     flat = values.flatten(2) if values.dim() > 2 else values[..., None]
     rows = flat.gather(1, index[..., None].expand(-1, -1, flat.shape[-1]))
     return rows.unflatten(2, values.shape[2:]) if values.dim() > 2 else rows.squeeze(-1)
@@ -129,7 +137,7 @@ def _locate(
     inverse = _pick(primitives.all_inverses(), index)
     unit = (inverse @ (point - _pick(primitives.all_centres(), index))[..., None]).squeeze(-1)
     inside = normals(unit, _pick(surfaces.shape, index))
-    # A normal goes the other way: by the transpose of the inverse.
+    # Normals are transformed by the transpose of the inverse.
     world = F.normalize((inverse.transpose(-1, -2) @ inside[..., None]).squeeze(-1), dim=-1)
     world = torch.where((world * direction).sum(-1, keepdim=True) > 0, -world, world)
     half = _pick(surfaces.half, index)
@@ -144,7 +152,7 @@ def _paint(
     surfaces: _Surfaces,
     atlas: Sequence[Tensor],
 ) -> Tensor:
-    """Colours B×P×3: a texture laid on from the axis that the surface faces most."""
+    """Colours B×P×3: a texture projected along the axis that the surface faces most."""
     axis = normal[0].abs().argmax(dim=-1)
     others = torch.tensor([[2, 1], [0, 2], [0, 1]])[axis]
     tile = _pick(surfaces.tile, index)
@@ -170,7 +178,7 @@ def _light(
     cast_rays: Cast,
     torch_rng: torch.Generator,
 ) -> Tensor:
-    """The light B×P×3 that falls on each point: a lamp with soft shadow, and all around.
+    """The light B×P×3 on each point: a lamp with a soft shadow, and ambient light.
 
     Shadow and occlusion are traced for one pixel in four, and smoothed.
     """
@@ -199,7 +207,7 @@ def _light(
 
 
 def _sky(direction: Tensor, atlas: Sequence[Tensor], rng: Generator, batch: int) -> Tensor:
-    """A gradient from the horizon to the zenith, with clouds of some texture."""
+    """Colours B×P×3: a gradient from the horizon to the zenith, with clouds made of a texture."""
     top = torch.from_numpy(rng.uniform(0.1, 0.9, (batch, 1, 3)).astype(np.float32))
     blue = torch.from_numpy((rng.random((batch, 1, 1)) < 0.6).astype(np.float32))
     top = top.mean(-1, keepdim=True) + (top - top.mean(-1, keepdim=True)) * 0.2

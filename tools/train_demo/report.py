@@ -1,4 +1,4 @@
-"""``python -m tools.train_demo.report FILE``: the scores in docs/demo-checkpoint.md."""
+"""``python -m tools.train_demo.report FILE``: print the scores in docs/demo-checkpoint.md."""
 
 import argparse
 import sys
@@ -35,9 +35,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument(
-        "--scenes", type=int, default=1000, help="of trained and of unseen types each"
+        "--scenes",
+        type=int,
+        default=1000,
+        help="number of scenes, each of trained and of unseen types",
     )
-    parser.add_argument("--photos", type=Path, nargs="*", default=[], help="folders to look in")
+    parser.add_argument("--photos", type=Path, nargs="*", default=[], help="folders to search")
     options = parser.parse_args()
     raycast.compile_kernels()
     model = dpt_core.load(options.checkpoint, dtype=torch.float32)

@@ -48,23 +48,23 @@ class Scene:
     fov: float = 60.0
     light: Vector = (1e4, 2e4, -1e4)
     ambient: float = 0.5
-    fog: float = 0.0  # share of the light that is lost per metre
+    fog: float = 0.0  # rate per metre at which light is lost
     indoor: bool = False
 
     def uniform(self, low: float, high: float) -> float:
-        """A number between two, uniformly distributed."""
+        """A uniformly distributed number between two others."""
         return float(self.rng.uniform(low, high))
 
     def log_uniform(self, low: float, high: float) -> float:
-        """A number between two, its logarithm uniformly distributed: for sizes and distances."""
+        """A log-uniformly distributed number between two others: for sizes and distances."""
         return float(np.exp(self.rng.uniform(np.log(low), np.log(high))))
 
     def chance(self, share: float) -> bool:
-        """True in this share of cases."""
+        """True with this probability."""
         return bool(self.rng.random() < share)
 
     def integer(self, low: int, high: int) -> int:
-        """A whole number from low to high."""
+        """A whole number from low to high, both included."""
         return int(self.rng.integers(low, high + 1))
 
     def material(self, tile: float = 1.0, tint: Vector | None = None) -> int:
@@ -107,12 +107,12 @@ class Scene:
         yaw: float = 0.0,
         base: float = 0.0,
     ) -> None:
-        """Add a solid of full `size` (x, y, z) that stands on the height `base`."""
+        """Add a solid of full `size` (x, y, z) that stands at height `base`."""
         half = (size[0] / 2, size[1] / 2, size[2] / 2)
         self.add(shape, (x, base + half[1], z), half, material, yaw)
 
     def ground(self, material: int | None = None, y: float = 0.0) -> None:
-        """Add an endless floor."""
+        """Add an endless floor at height `y`."""
         if material is None:
             material = self.material(tile=self.log_uniform(0.5, 6))
         self.add("box", (0, y - 5, 0), (4000, 5, 4000), material)

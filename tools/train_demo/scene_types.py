@@ -1,4 +1,4 @@
-"""The types of scenes, each a function that fills a `Scene`."""
+"""The types of scenes: each is a function that fills a `Scene`."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ TRAINED: tuple[SceneType, ...] = (
     crowd,
     pile,
     portrait,
-    portrait,  # twice: one near object is what people like to photograph
+    portrait,  # twice: people often photograph one near object
     figure,
     macro,
     thicket,

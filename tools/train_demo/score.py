@@ -1,4 +1,4 @@
-"""Scores on scenes of known depth, beside baselines that ignore what is in the picture."""
+"""Score predictors on scenes of known depth, beside baselines that ignore the content."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from .scene_types import SceneType
 from .stream import render_random
 from .textures import make_atlas
 
-MAX_DISTANCE = 100.0  # metres; what is farther away, mountains and sky, does not count
+MAX_DISTANCE = 100.0  # metres; mountains and sky beyond it do not count
 SIZE = 252
 Predictor = Callable[[Tensor], Tensor]  # images B×3×H×W → inverse depth B×H×W
 
@@ -25,18 +25,18 @@ class Scores(NamedTuple):
 
 
 def constant(images: Tensor) -> Tensor:
-    """The same everywhere."""
+    """Predict the same everywhere."""
     return torch.zeros_like(images[:, 0])
 
 
 def row_position(images: Tensor) -> Tensor:
-    """Lower in the picture is nearer."""
+    """Predict that lower in the picture is nearer."""
     rows = torch.linspace(0, 1, images.shape[-2])[:, None]
     return rows.expand_as(images[:, 0])
 
 
 def brightness(images: Tensor) -> Tensor:
-    """Brighter is nearer."""
+    """Predict that brighter is nearer."""
     return images.mean(dim=1)
 
 
@@ -48,7 +48,7 @@ BASELINES: dict[str, Predictor] = {
 
 
 def align(predicted: Tensor, inverse: Tensor, valid: Tensor) -> Tensor:
-    """Scale and shift each map B×H×W by least squares to the true inverse depth."""
+    """Scale and shift each map B×H×W to the true inverse depth, by least squares."""
     weight = valid.flatten(1).double()
     x, y = predicted.flatten(1).double(), inverse.flatten(1).double()
     total = weight.sum(1).clamp_min(1)
@@ -72,7 +72,7 @@ def errors(predicted: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
 def random_scenes(
     scene_types: Sequence[SceneType], count: int, seed: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Pictures B×3×H×W and depth B×H×W of fresh scenes, 8 at a time; the same for a seed."""
+    """Yield pictures B×3×H×W and depth B×H×W of new scenes, 8 at a time, the same for each seed."""
     rng = np.random.default_rng((seed, 0x5C0FE))
     atlas = make_atlas(rng, [], 128)
     for _ in range(-(-count // 8)):

@@ -1,4 +1,4 @@
-"""What every scene needs: a camera, a light and a backdrop."""
+"""Set up what every scene needs: a camera, a light and a backdrop."""
 
 import math
 
@@ -7,9 +7,9 @@ from .scene import Scene
 
 
 def place_camera(s: Scene, height: float, pitch: float = 0.0, spread: float = 10.0) -> None:
-    """Place the camera, metres above the ground, looking down by about `pitch` degrees.
+    """Place the camera `height` metres above the ground, looking down by about `pitch` degrees.
 
-    `spread` is the standard deviation of the pitch.
+    `spread` is the standard deviation of the pitch in degrees.
     """
     s.eye = (0.0, height, 0.0)
     s.pitch = math.radians(pitch + float(s.rng.normal(0, spread)))
@@ -19,7 +19,7 @@ def place_camera(s: Scene, height: float, pitch: float = 0.0, spread: float = 10
 
 
 def add_sun(s: Scene) -> None:
-    """Light from far away at any height and from any side, sometimes with fog."""
+    """Add light from far away, at any height and from any side, sometimes with fog."""
     height, around = math.radians(s.uniform(12, 80)), s.uniform(0, 6.3)
     far = 1e4
     s.light = (
@@ -33,7 +33,7 @@ def add_sun(s: Scene) -> None:
 
 
 def place_close_camera(s: Scene, spread: float, fov: tuple[float, float]) -> None:
-    """A camera that looks straight ahead in daylight, with a field of view between two angles."""
+    """Place a camera that looks straight ahead in daylight; `fov` is a range of degrees."""
     place_camera(s, 1.5, 0, spread)
     s.yaw = 0.0
     s.fov = s.uniform(*fov)
@@ -41,7 +41,7 @@ def place_close_camera(s: Scene, spread: float, fov: tuple[float, float]) -> Non
 
 
 def add_lamp(s: Scene, wide: float, high: float, deep: float) -> None:
-    """A lamp below the ceiling of a room."""
+    """Add a lamp below the ceiling of a room."""
     s.indoor = True
     s.light = (s.uniform(-0.4, 0.4) * wide, high * s.uniform(0.7, 0.97), s.uniform(0.1, 0.9) * deep)
     s.ambient = s.uniform(0.4, 0.9)
@@ -54,7 +54,7 @@ def point_ahead(s: Scene, near: float, far: float) -> tuple[float, float]:
 
 
 def add_horizon(s: Scene) -> None:
-    """Hills, mountains, a row of trees or houses, or nothing, far away."""
+    """Add hills, mountains, a row of trees or houses, or nothing, far away."""
     for _ in range(s.integer(0, 5)):
         far = s.log_uniform(60, 900)
         across, high = s.uniform(-1, 1) * far, far * s.uniform(0.03, 0.3)
@@ -67,7 +67,7 @@ def add_horizon(s: Scene) -> None:
 
 
 def add_backdrop(s: Scene, behind: float) -> None:
-    """A wall or open country at this distance, with solids in front of it."""
+    """Add a wall or open country at this distance, with solids in front of it."""
     if s.chance(0.5):
         s.stand("box", 0, behind, (900, 900, 0.1), s.material(behind), base=-400)
     else:

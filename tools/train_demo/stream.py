@@ -1,4 +1,4 @@
-"""An endless stream of fresh pictures: a pool of renderings, each used a few times."""
+"""An endless stream of new pictures: a pool of renderings, each used a few times."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ GROUP = 8  # scenes of one type that are rendered together
 def render_random(
     rng: Generator, scene_types: Sequence[SceneType], count: int, side: int, atlas: Sequence[Tensor]
 ) -> Rendered:
-    """`count` scenes of one type, chosen at random."""
+    """Render `count` scenes of one type, chosen at random, at side×side pixels."""
     fill = scene_types[int(rng.integers(len(scene_types)))]
     scenes = [Scene(rng) for _ in range(count)]
     for scene in scenes:
@@ -29,12 +29,12 @@ def render_random(
 
 
 class Stream:
-    """Batches of pictures and inverse depth; its only state to save is the random generator.
+    """Batches of pictures and inverse depth; the only state to save is the random generator.
 
     Args:
         rng: decides everything.
-        photographs: H×W×3 uint8, which textures are cut out of.
-        pool: renderings kept, each replaced by a fresh one in turn.
+        photographs: H×W×3 uint8, to cut textures from.
+        pool: number of renderings kept, each replaced by a new one in turn.
         reuse: how often each is used, with another crop and exposure every time.
     """
 
@@ -71,7 +71,7 @@ class Stream:
         Args:
             count: B.
             size: H and W.
-            side: of the renderings that they are cropped from; another side starts a new pool.
+            side: of the renderings that pictures are cropped from; another side starts a new pool.
         """
         if side != self.images.shape[-1]:
             self._start(side)

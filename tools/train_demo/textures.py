@@ -11,11 +11,11 @@ from PIL import Image
 from torch import Tensor
 
 SIDE = 128  # pixels
-LEVELS = 5  # each a quarter of the pixels of the one before
+LEVELS = 5  # each with a quarter of the pixels of the one before
 
 
 def noise(rng: Generator, side: int = SIDE, roughness: float = 1.0) -> np.ndarray:
-    """Tileable noise side×side in [0, 1]; its spectrum falls as frequency^-(1 + roughness)."""
+    """Tileable noise side×side in [0, 1], whose spectrum falls as frequency^-(1 + roughness)."""
     y, x = np.meshgrid(np.fft.fftfreq(side), np.fft.rfftfreq(side), indexing="ij")
     radius = np.hypot(x, y)
     radius[0, 0] = 1.0
@@ -58,7 +58,7 @@ def pattern(rng: Generator) -> np.ndarray:
 
 
 def cut_out(rng: Generator, photograph: np.ndarray) -> np.ndarray:
-    """A random square of a photograph H×W×3 uint8, mirrored at random, SIDE×SIDE×3."""
+    """A random square of a photograph H×W×3 uint8 as SIDE×SIDE×3 in [0, 1], turned and mirrored."""
     height, width = photograph.shape[:2]
     side = int(min(height, width) * np.exp(rng.uniform(np.log(0.15), 0)))
     top, left = rng.integers(0, height - side + 1), rng.integers(0, width - side + 1)
@@ -70,7 +70,7 @@ def cut_out(rng: Generator, photograph: np.ndarray) -> np.ndarray:
 
 
 def read_photographs(folders: Sequence[Path]) -> list[np.ndarray]:
-    """Every JPEG, PNG and WebP in the folders, reduced to 1,024 pixels at most, uint8."""
+    """Every JPEG, PNG and WebP in the folders, with sides of 1,024 pixels at most, uint8."""
     found = []
     for folder in folders:
         for path in sorted(folder.rglob("*")):
@@ -82,9 +82,9 @@ def read_photographs(folders: Sequence[Path]) -> list[np.ndarray]:
 
 
 def make_atlas(rng: Generator, photographs: Sequence[np.ndarray], count: int) -> tuple[Tensor, ...]:
-    """`count` textures as a pyramid: LEVELS tensors count×side×side×3, each of mean 0.
+    """`count` textures as a pyramid: LEVELS tensors count×side×side×3, each texture of mean 0.
 
-    Half of them come from photographs, where there are any.
+    Half of them come from photographs, if there are any.
     """
     textures = []
     for i in range(count):

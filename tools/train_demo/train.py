@@ -1,4 +1,4 @@
-"""Training: one loop that can be stopped and resumed at any time."""
+"""Training that can be stopped and resumed at any time."""
 
 import copy
 import math
@@ -26,9 +26,9 @@ class Phase(NamedTuple):
 
     Attributes:
         until: the share of the training at which it ends.
-        side: of the renderings in pixels; larger than the crops.
-        sizes: of the input in patches, rows and columns.
-        batch: pictures in a batch.
+        side: side of the renderings in pixels, larger than the crops.
+        sizes: rows and columns of the input in patches.
+        batch: pictures per batch.
     """
 
     until: float
@@ -43,7 +43,7 @@ SCHEDULE = (
     Phase(1.0, 256, ((14, 14), (13, 17), (17, 13), (14, 18), (12, 14)), 16),
 )
 Batch = tuple[Tensor, Tensor]  # pictures and their inverse depth
-# At a higher rate the decoder's weights grow faster than they learn.
+# At higher rates, the decoder's weights grow faster than they learn.
 MATRIX_RATE, RATE = 1e-3, 3e-4
 WARM_UP, AVERAGE_DECAY = 150, 0.999
 SAVE_EVERY, REPORT_EVERY = 600, 50  # seconds, steps
@@ -73,12 +73,12 @@ def make_optimisers(net: nn.Module) -> list[torch.optim.Optimizer]:
 
 
 class Training:
-    """Everything that a stopped training needs to resume.
+    """Everything that is needed to resume training.
 
     Args:
-        folder: for its state and its exports.
-        photographs: H×W×3 uint8, which textures are cut out of.
-        seed: of weights and scenes.
+        folder: for the state and the exported checkpoint.
+        photographs: H×W×3 uint8, to cut textures from.
+        seed: for weights and scenes.
         device: where the network is trained; scenes are rendered on the CPU.
     """
 
@@ -133,7 +133,7 @@ class Training:
         return self.average(images.to(self.device)).relu().cpu()
 
     def advance(self, progress: float) -> float:
-        """One step; its loss."""
+        """Do one step and return its loss."""
         phase = next(phase for phase in SCHEDULE if progress <= phase.until)
         images, inverse = (self.next or self.worker.submit(self._prepare, phase)).result()
         self.next = self.worker.submit(self._prepare, phase)
@@ -156,7 +156,7 @@ class Training:
         return loss.item()
 
     def _start_phase(self, images: Tensor) -> None:
-        """Continue from the averaged weights, without dead units, with a new warm-up."""
+        """Continue with the averaged weights, without dead units, with a new warm-up."""
         reset_dead_units(self.average, images.to(self.device))
         self.net.load_state_dict(self.average.state_dict())
         self.optimisers = make_optimisers(self.net)
@@ -176,10 +176,10 @@ class Training:
 
 
 def train(training: Training, hours: float, report: Callable[[str], None]) -> None:
-    """Train for this many hours, all runs together.
+    """Train for this many hours in all runs together.
 
-    `report` gets a line from time to time. The state is saved every ten minutes, at the end, and
-    when the training is interrupted.
+    `report` is called with a line of text from time to time. The state is saved every ten
+    minutes, at the end, and when the training is interrupted.
     """
     budget = hours * 3600
     try:

@@ -1,1 +1,1 @@
-"""Image and video files in, result files out; nothing here knows a model."""
+"""Read images and videos, and write results; independent of any model."""

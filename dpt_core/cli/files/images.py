@@ -1,4 +1,4 @@
-"""Images as they are read: upright RGB, whatever their format."""
+"""Read images of any format as upright RGB."""
 
 import warnings
 from pathlib import Path
@@ -8,7 +8,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .errors import InputError
 
-# Found in a folder; a file given by name may be anything that Pillow reads.
+# Searched for in folders; a file given by name may be anything that Pillow reads.
 IMAGE_SUFFIXES = (
     ".avif",
     ".bmp",
@@ -29,7 +29,7 @@ MAX_UINT16 = 65535
 
 
 def read_image(path: Path) -> np.ndarray:
-    """Read an image; of an animation or a multi-page file, only the first image is read.
+    """Read an image; for an animation or a multi-page file, only the first image.
 
     Returns:
         H×W×3 float32 RGB in [0, 1], turned upright by its EXIF orientation; alpha is dropped.

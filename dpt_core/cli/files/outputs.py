@@ -1,4 +1,4 @@
-"""Depth maps as the content of files, and files that are written whole or not at all."""
+"""Encode depth maps as files, and write files completely or not at all."""
 
 import io
 import os
@@ -73,9 +73,8 @@ def write_atomically(path: Path, content: bytes) -> None:
             with part.open("xb") as file:
                 file.write(content)
                 file.flush()
-                os.fsync(
-                    file.fileno()
-                )  # else a power cut may leave an empty file under the final name
+                # Otherwise a power cut may leave an empty file under the final name.
+                os.fsync(file.fileno())
             os.replace(part, path)
         finally:
             part.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Which inputs become which outputs, decided before anything is computed."""
+"""Plan which inputs become which outputs, before anything is computed."""
 
 import os
 from collections import Counter
@@ -26,7 +26,7 @@ class PlannedInput(NamedTuple):
 
     @property
     def is_video(self) -> bool:
-        """Judged by the suffix: any other file is taken for an image."""
+        """Whether the suffix is a video's; any other file is treated as an image."""
         return _is_video(self.source)
 
 
@@ -71,7 +71,7 @@ def plan(
             if given.resolve() == output.resolve():
                 raise FileError(
                     f"--output is {given}, which is also searched for images, so the next run "
-                    "would take the results for images. Choose another folder, for example "
+                    "would treat the results as images. Choose another folder, for example "
                     f"{given / 'depth'}."
                 )
             found = _search(given, output, skipped)

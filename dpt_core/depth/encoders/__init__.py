@@ -1,1 +1,1 @@
-"""Image encoders: images to four stages of maps, each with its cls token if it has one."""
+"""Image encoders: images → four stages of maps, each with its cls token if it has one."""

@@ -1,7 +1,7 @@
 """ResNetV2 below a vision transformer: the encoder of DPT-Hybrid (arXiv:2103.13413).
 
-The convolutions' weights come standardised (arXiv:1903.10520): that is done once, when the
-checkpoint is converted. Padding is TensorFlow's SAME, so it is uneven at stride 2.
+The weights of the convolutions are standardised (arXiv:1903.10520) once, when the checkpoint is
+converted. Padding is TensorFlow's SAME, which is uneven at stride 2.
 """
 
 import torch.nn.functional as F
@@ -105,7 +105,7 @@ class HybridViT(ViT):
         self.patch_embed = ResNetPatchEmbed(config, ops)
 
     def forward(self, images: Tensor) -> list[Stage]:
-        """B×3×H×W → two ResNet maps without, two maps of tokens with a cls token."""
+        """B×3×H×W → four stages: two ResNet maps without a cls token, two token maps with one."""
         grid = (images.shape[-2] // self.patch, images.shape[-1] // self.patch)
         fine, middle, patches = self.patch_embed(images)
         stages = self.transform(patches, grid)
@@ -113,9 +113,9 @@ class HybridViT(ViT):
 
 
 def pad_same(x: Tensor, kernel: int, stride: int) -> Tensor:
-    """TensorFlow's SAME padding with zeros; the odd pixel goes right and below.
+    """TensorFlow's SAME padding with zeros; the odd pixel goes to the right and the bottom.
 
-    Zeros serve the pooling too: it follows a ReLU and every window has a real pixel.
+    Zeros are right for max pooling too: it follows a ReLU, and every window has a real pixel.
     """
     sides = [max((-(-side // stride) - 1) * stride + kernel - side, 0) for side in x.shape[-2:]]
     if not any(sides):

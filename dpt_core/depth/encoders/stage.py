@@ -1,4 +1,4 @@
-"""What every encoder gives the decoder."""
+"""The output of an encoder."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 class Stage(NamedTuple):
-    """One tap: B×C×rows×columns, and the B×C cls token if there is one."""
+    """The output of one stage: a map B×C×rows×columns, and the cls token B×C if there is one."""
 
     map: Tensor
     cls: Tensor | None

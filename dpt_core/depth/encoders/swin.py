@@ -14,11 +14,11 @@ from ..config import SwinConfig
 from .stage import Stage
 
 MAX_LOGIT_SCALE = math.log(100.0)
-MASKED_LOGIT = -100.0  # added to the logits of tokens that the shift brought together
+MASKED_LOGIT = -100.0  # added to the logits between tokens that are neighbours only by the shift
 
 
 class WindowAttention(nn.Module):
-    """Attention within windows of B×k×k tokens, with a bias by offset."""
+    """Attention within windows of k×k tokens, with a bias for every offset."""
 
     def __init__(self, width: int, heads: int, ops: Ops) -> None:
         super().__init__()
@@ -27,18 +27,18 @@ class WindowAttention(nn.Module):
         self.proj = ops.Linear(width, width)
 
     def offsets(self, window: int, x: Tensor) -> Tensor:
-        """heads×(2·window−1)×(2·window−1): the bias of every offset."""
+        """The bias of every offset, heads×(2·window−1)×(2·window−1), in the format of `x`."""
         raise NotImplementedError
 
     def scale(self, query: Tensor, key: Tensor) -> tuple[Tensor, Tensor, float | None]:
-        """The query and key, and what to multiply their product by (None: 1/√channels)."""
+        """The query and key, and the factor on their product (None: 1/√channels)."""
         return query, key, None
 
     def forward(self, windows: Tensor, bias: Tensor, mask: Tensor | None) -> Tensor:
-        """B×n×n×L×C tokens of n×n windows, heads×L×L bias, and the shift's mask or None.
+        """B×n×n×L×C tokens of n×n windows, heads×L×L bias, the shift's mask or None → B×n×n×L×C.
 
-        Only windows in the last row or column join tokens from opposite edges of the map,
-        so the mask (2×2×L×L: last row or not, last column or not) is added to those alone.
+        Only windows in the last row or column join tokens from opposite edges of the map, so the
+        mask (2×2×L×L: last row or not, last column or not) is only added there.
         """
         batch, rows, columns, count, _ = windows.shape
         qkv = self.qkv(windows).view(batch, rows, columns, count, 3, self.heads, -1)
@@ -81,14 +81,14 @@ class WindowAttentionV1(WindowAttention):
         side = 2 * window - 1
         if self.bias_table.shape[0] != side * side:
             raise ValueError(
-                f"A Swin V1 model works at its trained size only: its windows have "
-                f"{math.isqrt(self.bias_table.shape[0])} offsets a side, not {side}."
+                f"A Swin V1 model works only at its trained size: its windows have "
+                f"{math.isqrt(self.bias_table.shape[0])} offsets per side, not {side}."
             )
         return self.bias_table.to(x).T.reshape(self.heads, side, side)
 
 
 class WindowAttentionV2(WindowAttention):
-    """Cosine attention with a small network that makes the biases from log-spaced offsets."""
+    """Cosine attention whose biases a small network makes from log-spaced offsets."""
 
     def __init__(self, width: int, heads: int, bias_hidden: int, pretrained: int, ops: Ops) -> None:
         super().__init__(width, heads, ops)
@@ -113,7 +113,7 @@ class WindowAttentionV2(WindowAttention):
 
 
 class Block(nn.Module):
-    """Window attention and feed-forward; V1 normalises before them, V2 after."""
+    """Window attention and feed-forward layers; V1 normalises before them, V2 after."""
 
     def __init__(self, config: SwinConfig, stage: int, shifted: bool, ops: Ops) -> None:
         super().__init__()
@@ -145,7 +145,9 @@ class Block(nn.Module):
         side = x.shape[1]
         window = min(self.window, side)
         if side % window:
-            raise ValueError(f"A map of {side}×{side} tokens has no whole windows of {window}.")
+            raise ValueError(
+                f"A map of {side}×{side} tokens cannot be cut into windows of {window}×{window}."
+            )
         shift = window // 2 if self.shifted and side > window else 0
         if shift:
             x = x.roll((-shift, -shift), dims=(1, 2))
@@ -162,7 +164,7 @@ class Block(nn.Module):
 
 
 class Merge(nn.Module):
-    """Four neighbours to one token of twice the channels: half the resolution."""
+    """Merge 2×2 tokens into one of twice the channels, at half the resolution."""
 
     def __init__(self, config: SwinConfig, stage: int, ops: Ops) -> None:
         super().__init__()
@@ -208,7 +210,7 @@ class PatchEmbed(nn.Module):
 
 
 class Swin(nn.Module):
-    """Square images to four stages at 1/4, 1/8, 1/16 and 1/32."""
+    """Square images → four stages at 1/4, 1/8, 1/16 and 1/32 of the size."""
 
     def __init__(self, config: SwinConfig, ops: Ops) -> None:
         super().__init__()
@@ -218,10 +220,14 @@ class Swin(nn.Module):
         self.merges = nn.ModuleList([*merges, nn.Identity()])
 
     def forward(self, images: Tensor) -> list[Stage]:
-        """B×3×H×H → four stages, maps B×C×h×h, 2C at half the side, and so on."""
+        """B×3×H×H → four stages: maps B×C×h×h, B×2C×h/2×h/2, and so on.
+
+        Raises:
+            ValueError: the images are not square, or windows do not tile every map.
+        """
         height, width = images.shape[-2:]
         if height != width:
-            raise ValueError(f"A Swin model's input is square, not {height}×{width} pixels.")
+            raise ValueError(f"A Swin model takes square images, not {height}×{width} pixels.")
         x = self.patch_embed(images)  # B×h×h×C
         outputs = []
         for stage, merge in zip(self.stages, self.merges, strict=True):
@@ -232,7 +238,7 @@ class Swin(nn.Module):
 
 
 def _shift_mask(window: int, shift: int, x: Tensor) -> Tensor:
-    """2×2×L×L: keeps apart, in the last row or column of windows, what the shift joined."""
+    """2×2×L×L: in the last row or column of windows, separates the tokens that the shift joined."""
     edge = torch.arange(window, device=x.device) >= window - shift
     none = torch.zeros_like(edge)
     regions = torch.stack(

@@ -72,7 +72,7 @@ class EncoderStage(nn.Module):
 
 
 class ViT(nn.Module):
-    """Images to four stages of tokens."""
+    """Images → four stages of tokens."""
 
     def __init__(self, config: ViTConfig, ops: Ops) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ class ViT(nn.Module):
         return self.transform(self.patch_embed(images), grid)
 
     def transform(self, patches: Tensor, grid: Grid) -> list[Stage]:
-        """Embedded patches B×N×C through all four stages."""
+        """Embedded patches B×N×C → four stages, as `forward` returns them."""
         cls = self.cls_token.to(patches).expand(len(patches), -1, -1)  # B×1×C
         tokens = self.posenc(torch.cat([cls, patches], dim=1), grid)  # B×(1+N)×C
         outputs = []

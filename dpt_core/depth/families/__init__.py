@@ -1,4 +1,4 @@
-"""One table per key layout: how it is recognised, renamed, and what its weights do not say."""
+"""Depth families: for each key layout its signature, renaming table, hints and configuration."""
 
 from ...checkpoint.family import Family
 from . import depth_anything, depth_anything_3, midas_swin, midas_vit

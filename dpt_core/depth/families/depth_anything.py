@@ -27,7 +27,7 @@ from .tables import OFFICIAL_FUSION, TRANSFORMERS_FUSION, TRANSFORMERS_REASSEMBL
 # 0-based, from V2's official code; V1 taps the last four blocks of any encoder.
 V2_TAPS = {12: (2, 5, 8, 11), 24: (4, 11, 17, 23), 40: (9, 19, 29, 39)}
 
-# A DINOv2 encoder as Depth Anything 3 writes it; V1 and V2 have nothing before pretrained.
+# A DINOv2 encoder under Depth Anything 3's names; V1 and V2 leave out "backbone.".
 DINOV2 = """\
 backbone.pretrained.cls_token                  -> imgencoder.cls_token
 backbone.pretrained.pos_embed                  -> imgencoder.posenc.cls_embedding + imgencoder.posenc.base_patch_embedding  (split_positions)
@@ -48,11 +48,11 @@ DINOV2_SWIGLU = """\
 pretrained.blocks.{index}.mlp.w12.* -> imgencoder.stages.{stage}.blocks.{block}.mlp.layers.0.*
 pretrained.blocks.{index}.mlp.w3.*  -> imgencoder.stages.{stage}.blocks.{block}.mlp.layers.2.*
 """
-# Left from the encoder's own training; the official loader insists on it.
+# A remnant of the encoder's own training, which the official loader requires.
 MASK_TOKEN = """\
 pretrained.mask_token <- imgencoder.cls_token  (zero_token)
 """
-# As V1 and V2 write it; Depth Anything 3 has head. instead of depth_head.
+# Under V1's and V2's names; Depth Anything 3 has "head." instead of "depth_head.".
 DECODER = (
     """\
 depth_head.projects.0.*      -> reassemble.spatial_upx4.resample.0.*
@@ -117,7 +117,7 @@ def plan(
     context: FileContext,
     overrides: Overrides,
 ) -> Plan:
-    """V1 or V2, metric or relative, and with that the stages."""
+    """Choose V1 or V2, and metric or relative; the variant decides where stages end."""
     blocks = count_tapped_blocks(tensors, rules, context.file)
     hints = (
         find_variant(context, overrides, blocks, V2_TAPS),
@@ -129,7 +129,7 @@ def plan(
 
 
 def configure(shapes: Shapes, plan: Plan) -> DPTConfig:
-    """The whole configuration, from converted shapes and the two hints."""
+    """The complete configuration, from converted shapes and the two hints."""
     variant: str = plan.answer("variant")
     max_depth: float | None = plan.answer("max_depth")
     encoder = measure_vit(shapes, plan.stage_depths, positions="dinov2", final_norm_eps=1e-6)

@@ -22,7 +22,7 @@ from .family import (
 )
 from .tables import depth_rules
 
-METRES_PER_FOCAL = 1 / 300  # the network sees every image as if taken with 300 pixels
+METRES_PER_FOCAL = 1 / 300  # the network assumes a focal length of 300 pixels
 
 UNUSED = """\
 backbone.pretrained.mask_token -> unused
@@ -35,7 +35,7 @@ RULES = depth_rules(DINOV2, DINOV2_MLP, DECODER.replace("depth_head.", "head."),
 
 
 def plan(tensors: Mapping[str, Tensor], context: FileContext, overrides: Overrides) -> Plan:
-    """Mono or metric; the taps are V2's."""
+    """Choose mono or metric; the taps are V2's."""
     blocks = count_tapped_blocks(tensors, RULES, context.file)
     taps = V2_TAPS.get(blocks, range(blocks - 4, blocks))
     depths = depths_from_taps(taps)
@@ -43,7 +43,7 @@ def plan(tensors: Mapping[str, Tensor], context: FileContext, overrides: Overrid
 
 
 def configure(shapes: Shapes, plan: Plan) -> DPTConfig:
-    """The whole configuration, from converted shapes and the hint."""
+    """The complete configuration, from converted shapes and the hint."""
     metric: bool = plan.answer("metric")
     encoder = measure_vit(shapes, plan.stage_depths, positions="dinov2", final_norm_eps=1e-5)
     decoder = measure_decoder(shapes, encoder)

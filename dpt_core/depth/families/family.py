@@ -1,4 +1,4 @@
-"""What all depth families share: block rows from taps, normalisation, the patch grid's check."""
+"""Shared by all depth families: block rows from taps, normalisation, the check of image sizes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -31,7 +31,7 @@ def depth_family(
     accepts: tuple[str, ...] = (),
     adapt: Adapt = leave_as_is,
 ) -> Family:
-    """A `Family` of depth models, whose mean and std a ``preprocessor_config.json`` may change."""
+    """A `Family` of depth models; a ``preprocessor_config.json`` may change their mean and std."""
 
     def plan_images(
         tensors: Mapping[str, Tensor], context: FileContext, overrides: Overrides
@@ -45,7 +45,7 @@ def depth_family(
         if config.image.multiple % config.encoder.multiple:
             raise CheckpointError(
                 f"{shapes.file} has an encoder for images whose sides are multiples of "
-                f"{config.encoder.multiple} pixels, and {config.family} makes them multiples of "
+                f"{config.encoder.multiple} pixels, but {config.family} makes them multiples of "
                 f"{config.image.multiple}. It is damaged or another model; use the original "
                 "checkpoint."
             )
@@ -61,27 +61,27 @@ def depth_family(
 
 
 def count_tapped_blocks(tensors: Mapping[str, Tensor], rules: Sequence[Rule], file: str) -> int:
-    """Transformer blocks of an encoder, of which a DPT model taps four.
+    """Count the transformer blocks of an encoder; a DPT model taps four of them.
 
     Raises:
-        CheckpointError: there are fewer, or their numbers have a gap.
+        CheckpointError: there are fewer than four, or a number is skipped.
     """
     blocks = count_blocks(tensors, rules, "index", file)
     if blocks < 4:
         raise CheckpointError(
-            f"{file} has an encoder of {blocks} blocks, and a DPT model taps four of them. "
+            f"{file} has an encoder of {blocks} blocks, but a DPT model taps four of them. "
             "The file is incomplete; download it again."
         )
     return blocks
 
 
 def block_rows(stage_depths: Four) -> list[Row]:
-    """For each block its ``index`` in the file, its ``stage``, and its place there (``block``)."""
+    """For each block its ``index`` in the file, its ``stage``, and its number there (``block``)."""
     places = [(s, b) for s, depth in enumerate(stage_depths) for b in range(depth)]
     return [{"index": i, "stage": s, "block": b} for i, (s, b) in enumerate(places)]
 
 
 def depths_from_taps(taps: Sequence[int]) -> Four:
-    """Blocks per stage, from the 0-based indices of the tapped blocks: a stage ends at a tap."""
+    """Blocks per stage, from the 0-based indices of the tapped blocks; each tap ends a stage."""
     a, b, c, d = (taps[i] - (taps[i - 1] if i else -1) for i in range(4))
     return a, b, c, d

@@ -39,7 +39,7 @@ pretrained.model.layers.2.downsample.norm.*                                 -> i
 pretrained.model.layers.0.downsample.reduction.weight                       -> imgencoder.merges.0.reduction.weight
 pretrained.model.layers.1.downsample.reduction.weight                       -> imgencoder.merges.1.reduction.weight
 pretrained.model.layers.2.downsample.reduction.weight                       -> imgencoder.merges.2.reduction.weight
-# Left from the encoder's own training.
+# Remnants of the encoder's own training.
 pretrained.model.norm.*                                                     -> unused
 pretrained.model.head.*                                                     -> unused
 """
@@ -101,7 +101,7 @@ def plan(
 
 
 def configure(version: Version, shapes: Shapes, plan: Plan) -> DPTConfig:
-    """The whole configuration, from converted shapes and the windows."""
+    """The complete configuration, from converted shapes and the windows."""
     pretrained = plan.answer("pretrained_window") if version == 2 else (0, 0, 0, 0)
     encoder = measure_swin(
         shapes,
@@ -133,7 +133,7 @@ def configure(version: Version, shapes: Shapes, plan: Plan) -> DPTConfig:
 def _window(
     version: Version, tensors: Mapping[str, Tensor], context: FileContext, depths: Four
 ) -> tuple[Hint[int], Hint[int]]:
-    """Sides of the attention window in tokens and of the trained input in pixels."""
+    """Side of the attention window in tokens, and of the trained input in pixels."""
     if version == 1:
         first, last = (
             _table_window(tensors, f"pretrained.model.layers.{stage}.blocks.0", context.file)
@@ -148,8 +148,8 @@ def _window(
         if not count or not window or shape[1] != shape[2]:
             raise CheckpointError(
                 f"{context.file} has a wrong shape for {ATTENTION_MASK}: "
-                f"{format_shape(shape)}, where a square of windows and twice a square of tokens "
-                "was expected. The file is damaged; download it again."
+                f"{format_shape(shape)}, where n²×w²×w² for n² windows of w² tokens was expected. The "
+                "file is damaged; download it again."
             )
         evidence = "the size of the attention masks"
         return Hint("window", window, evidence), Hint("side", 4 * count * window, evidence)

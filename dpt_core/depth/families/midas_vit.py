@@ -42,7 +42,7 @@ pretrained.model.blocks.{index}.attn.proj.* -> imgencoder.stages.{stage}.blocks.
 pretrained.model.blocks.{index}.norm2.*     -> imgencoder.stages.{stage}.blocks.{block}.norm_mlp.*
 pretrained.model.blocks.{index}.mlp.fc1.*   -> imgencoder.stages.{stage}.blocks.{block}.mlp.layers.0.*
 pretrained.model.blocks.{index}.mlp.fc2.*   -> imgencoder.stages.{stage}.blocks.{block}.mlp.layers.2.*
-# Left from the encoder's own training.
+# Remnants of the encoder's own training.
 pretrained.model.norm.*                     -> unused
 pretrained.model.fc_norm.*                  -> unused
 pretrained.model.head.*                     -> unused
@@ -169,7 +169,7 @@ def plan(
 
 
 def configure(kind: Kind, shapes: Shapes, plan: Plan) -> DPTConfig:
-    """The whole configuration, from converted shapes."""
+    """The complete configuration, from converted shapes."""
     positions = "relative" if kind == "BEiT" else "bilinear"
     vit = measure_vit(shapes, plan.stage_depths, positions=positions, final_norm_eps=None)
     encoder: EncoderConfig = measure_hybrid(shapes, vit) if kind == "hybrid" else vit

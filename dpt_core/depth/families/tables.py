@@ -7,7 +7,7 @@ from torch import Tensor
 from ...checkpoint.rules import Operation, Rule, parse_rules
 from ..measure import square_side
 
-# As Depth Anything V1 and V2 write it; Depth Anything 3 has head. and MiDaS nothing before scratch.
+# Under Depth Anything V1's and V2's names; before "scratch." Depth Anything 3 has "head.", MiDaS nothing.
 OFFICIAL_FUSION = """\
 depth_head.scratch.layer1_rn.weight -> reassemble.spatial_upx4.fuse_proj.weight
 depth_head.scratch.layer2_rn.weight -> reassemble.spatial_upx2.fuse_proj.weight
@@ -32,12 +32,12 @@ depth_head.scratch.refinenet3.out_conv.*           -> fusion.blocks.2.proj_seq.1
 depth_head.scratch.refinenet4.resConfUnit2.conv1.* -> fusion.blocks.3.proj_seq.0.conv_seq.1.*
 depth_head.scratch.refinenet4.resConfUnit2.conv2.* -> fusion.blocks.3.proj_seq.0.conv_seq.3.*
 depth_head.scratch.refinenet4.out_conv.*           -> fusion.blocks.3.proj_seq.1.*
-# The coarsest block has nothing to add a map to; the official code has these layers all the same.
+# The coarsest block adds no map, but the official code has these layers anyway.
 depth_head.scratch.refinenet4.resConfUnit1.conv1.* <- fusion.blocks.3.proj_seq.0.conv_seq.1.*  (zeros)
 depth_head.scratch.refinenet4.resConfUnit1.conv2.* <- fusion.blocks.3.proj_seq.0.conv_seq.3.*  (zeros)
 """
 
-# For encoders whose four stages are all tokens.
+# For encoders whose four stages all consist of tokens.
 TRANSFORMERS_REASSEMBLY = """\
 neck.reassemble_stage.layers.0.projection.* -> reassemble.spatial_upx4.resample.0.*
 neck.reassemble_stage.layers.1.projection.* -> reassemble.spatial_upx2.resample.0.*
@@ -53,14 +53,14 @@ neck.reassemble_stage.readout_projects.1.0.* -> reassemble.spatial_upx2.readout_
 neck.reassemble_stage.readout_projects.2.0.* -> reassemble.spatial_noscale.readout_proj.1.*
 neck.reassemble_stage.readout_projects.3.0.* -> reassemble.spatial_downx2.readout_proj.1.*
 """
-# Coarsest first, the other way round than in the official layouts.
+# Coarsest first, in reverse order compared with the official layouts.
 TRANSFORMERS_FUSION = """\
 neck.convs.0.weight -> reassemble.spatial_upx4.fuse_proj.weight
 neck.convs.1.weight -> reassemble.spatial_upx2.fuse_proj.weight
 neck.convs.2.weight -> reassemble.spatial_noscale.fuse_proj.weight
 neck.convs.3.weight -> reassemble.spatial_downx2.fuse_proj.weight
 
-# The coarsest block has nothing to add a map to; transformers has these layers all the same.
+# The coarsest block adds no map, but transformers has these layers anyway.
 neck.fusion_stage.layers.0.residual_layer1.convolution1.* <- fusion.blocks.3.proj_seq.0.conv_seq.1.*  (zeros)
 neck.fusion_stage.layers.0.residual_layer1.convolution2.* <- fusion.blocks.3.proj_seq.0.conv_seq.3.*  (zeros)
 neck.fusion_stage.layers.0.residual_layer2.convolution1.* -> fusion.blocks.3.proj_seq.0.conv_seq.1.*
@@ -103,7 +103,7 @@ head.head.4.* -> head.proj_1ch.2.*
 
 
 def depth_rules(*tables: str) -> tuple[Rule, ...]:
-    """The rules of a layout whose table is in parts."""
+    """The rules of a layout, from the parts of its table."""
     return parse_rules("\n".join(tables), OPERATIONS)
 
 
@@ -123,7 +123,7 @@ def join_positions(cls: Tensor, patches: Tensor) -> Tensor:
 
 
 def merge_qkv(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Three projections (or their biases) → one."""
+    """Three projections (or their biases) → one, query first."""
     if not query.shape == key.shape == value.shape:
         raise ValueError("query, key and value differ in shape")
     return torch.cat([query, key, value])
@@ -135,12 +135,12 @@ def split_qkv(merged: Tensor) -> tuple[Tensor, ...]:
 
 
 def merge_qv(query: Tensor, value: Tensor) -> Tensor:
-    """The biases of query and value → one for qkv; the key has none, which is 0."""
+    """The biases of query and value → one for qkv; the key has none, so its part is 0."""
     return merge_qkv(query, torch.zeros_like(query), value)
 
 
 def split_qv(merged: Tensor) -> tuple[Tensor, Tensor]:
-    """The bias of qkv → those of query and value; the key's is 0 where there was none."""
+    """The bias of qkv → those of query and value; the key's part, which is 0, is dropped."""
     query, _, value = merged.chunk(3)
     return query, value
 

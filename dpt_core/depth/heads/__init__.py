@@ -1,4 +1,4 @@
-"""Heads: the four fused maps to a result. Each is made of its configuration by `build_head`."""
+"""Heads, which make a prediction from the four fused maps; `build_head` builds one."""
 
 from ...layers import Ops
 from ..config import HeadConfig
@@ -6,5 +6,5 @@ from .depth import DepthHead
 
 
 def build_head(config: HeadConfig, features: int, ops: Ops) -> DepthHead:
-    """The head that a configuration describes, for fused maps of `features` channels."""
+    """Build the head that a configuration describes, for fused maps of `features` channels."""
     return DepthHead(config, features, ops)

@@ -1,6 +1,6 @@
-"""The widest maps of a head, some rows at a time.
+"""Compute the largest maps of a head in bands of rows.
 
-At full size the maps before the last convolution would outweigh all others together.
+At full size, the maps before the last convolution would take more memory than all others together.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from ...layers.resize import ResizedRows
 
-BAND_BYTES = 4 * 2**20  # of the resized map that are there at a time, on a CPU
-GPU_BAND_BYTES = 32 * 2**20  # the same on a GPU, which is idle over little
-MIN_ROWS = 16  # in a band: both convolutions compute the rows at its ends twice
+BAND_BYTES = 4 * 2**20  # size of a band of the resized map on a CPU
+GPU_BAND_BYTES = 32 * 2**20  # the same on a GPU, which small bands leave idle
+MIN_ROWS = 16  # per band: both convolutions compute the rows at its ends twice
 
 Layers = Callable[[Tensor], Tensor]
 
@@ -19,10 +19,10 @@ Layers = Callable[[Tensor], Tensor]
 def run_in_bands(
     before: Layers, after: Layers, x: Tensor, size: tuple[int, int]
 ) -> Iterator[Tensor]:
-    """``after(resize_map(before(x), size))`` as bands of rows, from the top down.
+    """Yield ``after(resize_map(before(x), size))`` as bands of rows, from the top down.
 
     Args:
-        before, after: layers with 3×3 convolutions, one each at most: a row sees its neighbours.
+        before, after: layers with at most one 3×3 convolution each, which sees neighbouring rows.
         x: B×C×h×w.
         size: height and width after the resize.
     """
@@ -38,12 +38,12 @@ def run_in_bands(
 
 
 def band_rows(x: Tensor, size: tuple[int, int]) -> int:
-    """How many rows of a map with half the channels of B×C×h×w, resized to `size`, fit a band."""
+    """How many rows fit into a band, after `before` has halved the channels of B×C×h×w."""
     batch, channels = x.shape[:2]
     limit = BAND_BYTES if x.is_cpu else GPU_BAND_BYTES
     return max(MIN_ROWS, 2 * limit // (batch * channels * size[1] * x.itemsize))
 
 
 def has_inner_hooks(part: nn.Module) -> bool:
-    """Whether somebody looks at a layer inside, and so must see whole maps."""
+    """Whether a layer inside has forward hooks, which must see whole maps."""
     return any(layer._forward_hooks for layer in part.modules() if layer is not part)

@@ -1,4 +1,4 @@
-"""The depth head of every DPT, with or without a second map that tells the sky apart."""
+"""The depth head of every DPT, with or without a second map that scores the sky."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,11 +14,11 @@ from .bands import band_rows, has_inner_hooks, run_in_bands
 
 
 class Prediction(NamedTuple):
-    """What a network gives.
+    """The prediction of a network.
 
     Attributes:
-        depth: B×H×W of the kind that the head's configuration says.
-        sky: B×H×W scores of the sky, from 0 (none), of models that tell it apart; else None.
+        depth: B×H×W, of the kind in the head's configuration.
+        sky: sky scores B×H×W, 0 (no sky) or more; None: the model does not detect the sky.
     """
 
     depth: Tensor
@@ -26,7 +26,7 @@ class Prediction(NamedTuple):
 
 
 class DepthHead(nn.Module):
-    """The finest fused map → depth at the size of the network's input."""
+    """The finest fused map → a prediction at the size of the network's input."""
 
     def __init__(self, config: DepthHeadConfig, features: int, ops: Ops) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class DepthHead(nn.Module):
         self.sky_1ch = projection(first, second, ops) if config.sky else None
 
     def forward(self, fused: Sequence[Tensor], size: tuple[int, int]) -> Prediction:
-        """Four fused maps B×F×h×w, finest first, and the size H×W of the input → depth B×H×W."""
+        """Four fused maps B×F×h×w, finest first, and the input's size H×W → maps B×H×W."""
         if has_inner_hooks(self) or band_rows(fused[0], size) >= size[0]:
             x = self.spatial_upsampler(fused[0])  # B×C×h×w
             x = self.project(resize_map(x, size))  # B×1×H×W, or B×2×H×W with the sky
@@ -51,13 +51,13 @@ class DepthHead(nn.Module):
         return Prediction(depth, x[:, 1].relu() if self.sky_1ch is not None else None)
 
     def project(self, x: Tensor) -> Tensor:
-        """B×C×H×W → logits of depth, and of the sky where the model tells it apart: B×n×H×W."""
+        """B×C×H×W → logits of depth B×1×H×W, or of depth and sky B×2×H×W."""
         if self.sky_1ch is None:
             return self.proj_1ch(x)
         return torch.cat([self.proj_1ch(x), self.sky_1ch(x)], dim=1)
 
     def activate(self, logits: Tensor) -> Tensor:
-        """Logits → inverse depth (cut off at 0), metres up to `max_depth`, or depth."""
+        """Logits B×H×W → inverse depth (cut off at 0), metres up to `max_depth`, or depth."""
         if self.config.activation == "relu":
             return F.relu(logits)
         if self.config.activation == "exp":
@@ -67,7 +67,7 @@ class DepthHead(nn.Module):
 
 
 def projection(channels: int, hidden: int, ops: Ops) -> nn.Sequential:
-    """B×C×H×W → B×1×H×W."""
+    """Layers that take B×C×H×W to B×1×H×W."""
     return nn.Sequential(
         ops.Conv2d(channels, hidden, kernel_size=3, padding=1),
         nn.ReLU(),

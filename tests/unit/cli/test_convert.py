@@ -64,7 +64,7 @@ def test_a_file_is_only_replaced_with_overwrite(
     target.write_bytes(b"mine")
     argv = ["convert", str(checkpoint), str(target), "--layout", "official"]
     assert main(argv) == 2
-    assert capsys.readouterr().err.startswith(f"error: {target} exists already")
+    assert capsys.readouterr().err.startswith(f"error: {target} already exists")
     assert target.read_bytes() == b"mine"
     assert main([*argv, "--overwrite"]) == 0
     assert target.read_bytes() == checkpoint.read_bytes()
