@@ -32,7 +32,7 @@ def check_shapes(
 
     Args:
         tensors: the weights by converted name.
-        origin: the file's own key of each, for messages.
+        origin: the key in the file of each, for messages.
         make: builds the network.
         file: name of the file, for messages.
 
@@ -79,7 +79,7 @@ def cast_and_check(
 
     Args:
         tensors: the weights by converted name; changed in place.
-        origin: the file's own key of each, for messages.
+        origin: the key in the file of each, for messages.
         device, dtype: where to move them, and their new number format.
         file: name of the file, for messages.
         result: what wrong values would spoil, for messages: ``"depth"``.

@@ -16,7 +16,7 @@ class FileContext:
 
     Attributes:
         path: the file, or the folder as downloaded from Hugging Face.
-        metadata: the file's own metadata.
+        metadata: the metadata inside the file.
         sidecar: ``config.json``, if it is a depth model's and this file's; else empty.
         preprocessor: ``preprocessor_config.json``, if there is one; else empty.
     """
@@ -72,8 +72,8 @@ def _owns_folder(path: Path) -> bool:
     """Whether the JSON files in the folder belong to this checkpoint and not to another one."""
     if path.is_dir() or path.stem.startswith(("model", "pytorch_model")):
         return True
-    beside = (file for file in path.parent.iterdir() if file.suffix in WEIGHT_SUFFIXES)
-    return all(file == path for file in beside)
+    neighbours = (file for file in path.parent.iterdir() if file.suffix in WEIGHT_SUFFIXES)
+    return all(file == path for file in neighbours)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class Family:
         layout: whose key names these are: ``"official"`` or ``"transformers"``.
         signature: keys that occur together in this layout and in no other.
         rules: the renaming table, which works in both directions.
-        plan: finds the hints and block counts from the file's own keys.
+        plan: finds the hints and block counts from the keys in the file.
         configure: makes the whole configuration from converted shapes.
         build: makes the network of a configuration from a namespace of layers.
         accepts: names of the `Overrides` that apply to it.

@@ -29,7 +29,7 @@ class Prepared(NamedTuple):
         family: its family.
         inspection: its description.
         tensors: its weights by converted name.
-        origin: the file's own key for each converted name.
+        origin: the key in the file for each converted name.
         rows: values for the fields in the family's rules, one row per block.
         prefix: what was removed from the front of the file's keys.
     """

@@ -25,7 +25,7 @@ class StateFile:
         path: the file.
         tensors: name → tensor, common prefixes removed; on the meta device (only shape and
             dtype) if only the header was read.
-        metadata: the file's own metadata (safetensors; empty for other formats).
+        metadata: the metadata inside the file (safetensors; empty for other formats).
         bytes: size of the file, or of all weight files in a folder.
         prefix: what was removed from the front of every name, for example ``"module."``.
         warnings: sentences about what was left out.

@@ -142,7 +142,7 @@ def _entry(path: Path, name: str, fields: Any, data_start: int, size: int) -> En
             f"its header gives {name!r} {end - start:,} bytes for {format_shape(shape)} values "
             f"of {dtype.itemsize} bytes",
         )
-    if start == end and max(shape, default=0) > size:  # beside a 0, which hides it
+    if start == end and max(shape, default=0) > size:  # a side of 0 hides it from the check above
         raise _damaged(path, f"its header gives {name!r} an impossible shape or offset")
     return Entry(dtype, shape, data_start + start, data_start + end)
 

@@ -32,7 +32,7 @@ def find_variant(
     """The variant of a Depth Anything model, ``"v1"`` or ``"v2"``.
 
     Raises:
-        CheckpointError: the chosen variant is neither, or does not exist with so many blocks.
+        CheckpointError: the chosen variant is neither, or does not exist with this block count.
     """
     name = "variant"
     if overrides.variant is not None:

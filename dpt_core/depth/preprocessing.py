@@ -55,7 +55,7 @@ def to_network(images: Tensor, rule: ImageRule, size: Size) -> Tensor:
 
     Bicubic with a = −0.75, half-pixel centres, no antialiasing and no clamping, like OpenCV in the
     official code. Computed in float64 where the device supports it: in float32, the rounding of
-    sample positions alone changes pixels of large photographs by 1e-4.
+    sample positions by itself changes pixels of large photographs by 1e-4.
     """
     exact = exact_dtype(images.device)
     images = images.to(exact)

@@ -70,8 +70,8 @@ def infer_with_detail(
 ) -> Depth:
     """Estimate the depth of each image as a whole and in parts.
 
-    One part of one image is estimated at a time, so memory besides the result does not grow with
-    the number of images.
+    One part of one image is estimated at a time, so memory, apart from the result, does not grow
+    with the number of images.
 
     Args:
         infer: images B×3×H×W → raw depth at their size; `DepthModel.infer`.

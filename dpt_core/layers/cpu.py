@@ -1,7 +1,7 @@
 """The layers of `torch.nn`, faster on a CPU: the same sums in another order.
 
-A namespace like `torch.nn`, to build networks from. On other devices, and where there is nothing
-to gain, these layers are PyTorch's own. Timings are for two cores of an AMD EPYC (AVX-512).
+A namespace like `torch.nn`, to build networks from. On other devices, and where nothing is
+gained, these layers are PyTorch's own. Timings are for two cores of an AMD EPYC (AVX-512).
 """
 
 import platform

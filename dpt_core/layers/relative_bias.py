@@ -21,8 +21,8 @@ class BiasCache:
 
     A bias is the same for every image of one size, and as large as the attention matrix. A CPU
     expands the values by offset as fast as it would read a bias from memory, so there only the
-    values are kept. The cache lives outside the modules, so that it is neither saved nor copied with
-    them, and drops a bias when the weights change.
+    values are kept. The cache lives outside the modules, so that it is neither saved nor copied
+    with them, and drops a bias when the weights change.
     """
 
     def __init__(self, limit: int = CACHE_BYTES) -> None:

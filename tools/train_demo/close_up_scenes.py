@@ -81,15 +81,15 @@ def thicket(s: Scene) -> None:
     place_camera(s, 1.5, 0, 15)
     s.yaw = 0.0
     add_sun(s)
-    deep, thin = s.log_uniform(1, 8), s.chance(0.6)
+    depth, thin = s.log_uniform(1, 8), s.chance(0.6)
     if s.chance(0.6):
         s.ground(s.material(1, GREEN))
     if s.chance(0.7):
-        s.stand("box", 0, deep * s.uniform(1.2, 3), (900, 900, 1), s.material(deep), base=-400)
+        s.stand("box", 0, depth * s.uniform(1.2, 3), (900, 900, 1), s.material(depth), base=-400)
     hue = GREEN if s.chance(0.6) else None
     materials = [s.material(0.3, hue) for _ in range(4)]
     for _ in range(s.integer(8, 30)):
-        z = s.log_uniform(0.25 * deep, deep)
+        z = s.log_uniform(0.25 * depth, depth)
         x, y = s.uniform(-0.8, 0.8) * z, 1.5 + s.uniform(-0.8, 0.8) * z
         material, turns = materials[s.integer(0, 3)], [s.uniform(0, 6.3) for _ in range(3)]
         if s.chance(0.6):

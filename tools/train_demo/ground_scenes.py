@@ -25,14 +25,14 @@ def scatter(s: Scene) -> None:
 
 def room(s: Scene) -> None:
     """A furnished room."""
-    wide, high, deep = s.uniform(2.5, 9), s.uniform(2.2, 4), s.uniform(3, 12)
+    wide, high, depth = s.uniform(2.5, 9), s.uniform(2.2, 4), s.uniform(3, 12)
     place_camera(s, s.uniform(0.8, 1.9), s.uniform(-5, 20), 7)
     s.fov = s.uniform(45, 85)
-    add_lamp(s, wide, high, deep)
-    _walls(s, wide, high, deep)
+    add_lamp(s, wide, high, depth)
+    _walls(s, wide, high, depth)
     side = wide / 2 - 0.5
     for _ in range(s.integer(2, 6)):
-        choice, x, z = s.integer(0, 5), s.uniform(-side, side), s.uniform(1.4, deep - 0.5)
+        choice, x, z = s.integer(0, 5), s.uniform(-side, side), s.uniform(1.4, depth - 0.5)
         edge = s.rng.choice([-1, 1]) * side
         if choice == 0:
             _, _, top = table(s, x, z)
@@ -53,35 +53,35 @@ def room(s: Scene) -> None:
     for _ in range(s.integer(0, 4)):  # pictures, windows, doors
         y, half = s.uniform(1, high - 0.4), (s.uniform(0.2, 0.8), s.uniform(0.2, 0.6), 0.03)
         if s.chance(0.5):
-            s.add("box", (s.uniform(-side, side), y, deep), half)
+            s.add("box", (s.uniform(-side, side), y, depth), half)
         else:
-            at = (s.rng.choice([-1, 1]) * wide / 2, y, s.uniform(1, deep))
+            at = (s.rng.choice([-1, 1]) * wide / 2, y, s.uniform(1, depth))
             s.add("box", at, (0.03, half[1], half[0]))
     if s.chance(0.25):
-        person(s, s.uniform(-side, side), s.uniform(1.5, deep - 0.6))
+        person(s, s.uniform(-side, side), s.uniform(1.5, depth - 0.6))
 
 
-def _walls(s: Scene, wide: float, high: float, deep: float) -> None:
+def _walls(s: Scene, wide: float, high: float, depth: float) -> None:
     """Floor, ceiling and four walls; the camera stands near the fourth."""
     paint = s.material(s.uniform(1, 4))
     s.ground(s.material(s.uniform(0.5, 3)))
     s.add("box", (0, high + 5, 0), (400, 5, 400), s.material(2))
     for sign in (-1, 1):
         side = paint if s.chance(0.7) else s.material(2)
-        s.add("box", (sign * (wide / 2 + 0.1), high / 2, deep / 2), (0.1, high, deep), side)
-    s.add("box", (0, high / 2, deep + 0.1), (wide, high, 0.1), paint)
+        s.add("box", (sign * (wide / 2 + 0.1), high / 2, depth / 2), (0.1, high, depth), side)
+    s.add("box", (0, high / 2, depth + 0.1), (wide, high, 0.1), paint)
     s.add("box", (0, high / 2, -1.1), (wide, high, 0.1), paint)
 
 
 def corridor(s: Scene) -> None:
     """A long passage with doors, columns or arches."""
-    wide, high, deep = s.uniform(1.5, 5), s.uniform(2.3, 5), s.uniform(8, 40)
+    wide, high, depth = s.uniform(1.5, 5), s.uniform(2.3, 5), s.uniform(8, 40)
     place_camera(s, s.uniform(1, 1.8), 2, 5)
-    add_lamp(s, wide, high, deep)
-    _walls(s, wide, high, deep)
+    add_lamp(s, wide, high, depth)
+    _walls(s, wide, high, depth)
     step, material = s.uniform(1.5, 4), s.material(1)
     proud = s.uniform(0.05, 0.4)
-    for i in range(min(7, int(deep / step))):
+    for i in range(min(7, int(depth / step))):
         for sign in (-1, 1):
             at = (sign * wide / 2, (i + 1) * step)
             if s.chance(0.6):
@@ -89,7 +89,7 @@ def corridor(s: Scene) -> None:
             else:
                 s.stand("cylinder", *at, (2 * proud, high, 2 * proud), material)
     for _ in range(s.integer(0, 3)):
-        x, z = s.uniform(-0.4, 0.4) * wide, s.uniform(2, deep)
+        x, z = s.uniform(-0.4, 0.4) * wide, s.uniform(2, depth)
         if s.chance(0.5):
             person(s, x, z)
         else:
@@ -107,9 +107,9 @@ def street(s: Scene) -> None:
         s.stand("box", sign * (half + 1.5), 100, (3, 0.15, 240), kerb)
         z = s.uniform(-5, 5)
         for _ in range(s.integer(3, 6)):
-            long, tall, deep = s.uniform(6, 20), s.log_uniform(4, 25), s.uniform(6, 12)
-            x = sign * (half + 3 + deep / 2 + s.uniform(0, 2))
-            house(s, x, z + long / 2, (deep, tall, long))
+            long, tall, depth = s.uniform(6, 20), s.log_uniform(4, 25), s.uniform(6, 12)
+            x = sign * (half + 3 + depth / 2 + s.uniform(0, 2))
+            house(s, x, z + long / 2, (depth, tall, long))
             z += long + (s.uniform(1, 8) if s.chance(0.3) else 0)
     for _ in range(s.integer(0, 3)):
         car(s, s.uniform(-0.8, 0.8) * half, s.log_uniform(5, 60), True)

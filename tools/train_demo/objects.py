@@ -176,16 +176,21 @@ def chair(s: Scene, x: float, z: float) -> None:
 
 def sofa(s: Scene, x: float, z: float, yaw: float) -> None:
     """A sofa or a bed: 2 to 4 solids along its wall."""
-    wide, deep, cloth = s.uniform(0.8, 2.4), s.uniform(0.7, 1.1), s.material(0.6)
+    wide, depth, cloth = s.uniform(0.8, 2.4), s.uniform(0.7, 1.1), s.material(0.6)
     c, n = math.cos(yaw), math.sin(yaw)
-    s.stand("box", x, z, (wide, s.uniform(0.3, 0.5), deep), cloth, -yaw)
+    s.stand("box", x, z, (wide, s.uniform(0.3, 0.5), depth), cloth, -yaw)
     s.stand(
-        "box", x - 0.45 * deep * n, z + 0.45 * deep * c, (wide, s.uniform(0.6, 1), 0.2), cloth, -yaw
+        "box",
+        x - 0.45 * depth * n,
+        z + 0.45 * depth * c,
+        (wide, s.uniform(0.6, 1), 0.2),
+        cloth,
+        -yaw,
     )
     if s.chance(0.6):
         for i in (-1, 1):
             at = (x + 0.47 * wide * i * c, z + 0.47 * wide * i * n)
-            s.stand("box", *at, (0.15, 0.62, deep), cloth, -yaw)
+            s.stand("box", *at, (0.15, 0.62, depth), cloth, -yaw)
 
 
 def car(s: Scene, x: float, z: float, along: bool) -> None:

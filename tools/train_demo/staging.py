@@ -40,10 +40,14 @@ def place_close_camera(s: Scene, spread: float, fov: tuple[float, float]) -> Non
     add_sun(s)
 
 
-def add_lamp(s: Scene, wide: float, high: float, deep: float) -> None:
+def add_lamp(s: Scene, wide: float, high: float, depth: float) -> None:
     """Add a lamp below the ceiling of a room."""
     s.indoor = True
-    s.light = (s.uniform(-0.4, 0.4) * wide, high * s.uniform(0.7, 0.97), s.uniform(0.1, 0.9) * deep)
+    s.light = (
+        s.uniform(-0.4, 0.4) * wide,
+        high * s.uniform(0.7, 0.97),
+        s.uniform(0.1, 0.9) * depth,
+    )
     s.ambient = s.uniform(0.4, 0.9)
 
 

@@ -48,7 +48,7 @@ def read_image(path: Path) -> np.ndarray:
     except UnidentifiedImageError as error:
         is_empty = path.stat().st_size == 0
         raise InputError("the file is empty" if is_empty else "not a readable image") from error
-    except Exception as error:  # each of Pillow's formats raises errors of its own
+    except Exception as error:  # each of Pillow's formats raises different errors
         reason = error.strerror if isinstance(error, OSError) else None
         raise InputError(reason or _one_line(error)) from error
 

@@ -24,7 +24,7 @@ def read_frames(path: Path) -> Iterator[ReadImage]:
 
     Yields:
         A function that converts the frame; call it before going on to the next frame. A frame
-        whose result exists already costs no conversion.
+        that is not converted costs only its decoding.
 
     Raises:
         InputError: PyAV is not installed, or the file is not a video, is damaged or has no
@@ -71,6 +71,6 @@ def _opened(path: Path) -> "Iterator[InputContainer]":
 
 
 def _to_rgb(frame: "VideoFrame") -> np.ndarray:
-    # Phones store frames unrotated, with the anticlockwise rotation in degrees beside them.
+    # Phones store frames unrotated, together with their anticlockwise rotation in degrees.
     upright = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
     return upright.astype(np.float32) / 255
