@@ -97,32 +97,34 @@ def random_weights(shapes: dict[str, Shape], seed: int = 0) -> dict[str, Tensor]
     return state
 
 
+TINY_VIT = ViTConfig(
+    width=64,
+    heads=1,
+    mlp_hidden=32,
+    gated_mlp=False,
+    patch=16,
+    stage_depths=(1, 1, 1, 1),
+    grid=(3, 3),
+    positions="bilinear",
+    layer_scale=False,
+    norm_eps=1e-6,
+    final_norm_eps=None,
+)
+TINY_DINOV2 = replace(TINY_VIT, patch=14, positions="dinov2", layer_scale=True, final_norm_eps=1e-6)
+
+
 def tiny_config(family: Family) -> DPTConfig:
     """The smallest network of a family; what only the image side needs is left out."""
-    vit = ViTConfig(
-        width=64,
-        heads=1,
-        mlp_hidden=32,
-        gated_mlp=False,
-        patch=16,
-        stage_depths=(1, 1, 1, 1),
-        grid=(3, 3),
-        positions="bilinear",
-        layer_scale=False,
-        norm_eps=1e-6,
-        final_norm_eps=None,
-    )
-    dinov2 = replace(vit, patch=14, positions="dinov2", layer_scale=True, final_norm_eps=1e-6)
     resnet = {"stem": 32, "widths": (128, 128, 128), "layers": (1, 1, 1)}
     # Without attention masks a window of 16 tokens is assumed, and 16 windows.
     window, side = (2, 64) if family.layout == "official" else (16, 256)
     encoders: dict[str, EncoderConfig] = {
-        "Depth Anything": dinov2,
-        "Depth Anything giant": replace(dinov2, gated_mlp=True),
-        "Depth Anything 3 mono and metric": dinov2,
-        "MiDaS BEiT": replace(vit, positions="relative", layer_scale=True),
-        "MiDaS ViT": vit,
-        "MiDaS hybrid": HybridConfig(replace(vit, stage_depths=(0, 0, 3, 1)), **resnet),
+        "Depth Anything": TINY_DINOV2,
+        "Depth Anything giant": replace(TINY_DINOV2, gated_mlp=True),
+        "Depth Anything 3 mono and metric": TINY_DINOV2,
+        "MiDaS BEiT": replace(TINY_VIT, positions="relative", layer_scale=True),
+        "MiDaS ViT": TINY_VIT,
+        "MiDaS hybrid": HybridConfig(replace(TINY_VIT, stage_depths=(0, 0, 3, 1)), **resnet),
         "MiDaS Swin V2": tiny_swin(2, window, side),
         "MiDaS Swin": tiny_swin(1, window, side),
     }
@@ -187,6 +189,12 @@ def tiny_sam() -> dict[str, Tensor]:
     """A Segment Anything checkpoint in the official layout, trained on discs, in float16."""
     stored = load_file(FIXTURES / "sam" / "tiny.safetensors")
     return {key.removeprefix("sd."): t for key, t in stored.items() if key.startswith("sd.")}
+
+
+def tiny_sam_image() -> Tensor:
+    """What that checkpoint finds objects in: two bars and a disc. 1×3×H×W in [0, 1]."""
+    pixels = load_file(FIXTURES / "sam" / "tiny.safetensors")["in.image"]
+    return pixels.permute(2, 0, 1).unsqueeze(0).float() / 255
 
 
 def write_checkpoint(

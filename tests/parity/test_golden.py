@@ -1,7 +1,6 @@
 """The networks against the official implementations, on tiny models of every kind and layout."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,8 @@ from dpt_core import DepthModel, SwinConfig
 from dpt_core.depth.families import FAMILIES
 from dpt_core.depth.reassemble import SCALES
 from dpt_core.estimate.sky import fill_sky
+from tests.builders import FIXTURES, write_depth_anything
+from tests.parity.records import load_record, relative_error
 
 TOLERANCE = 1e-4  # the official code's own rounding is 3e-6 … 2e-5 (float32 against float64)
 
@@ -59,9 +60,9 @@ def in_the_records_shape(ours: dict[str, Tensor], name: str, expected: Tensor) -
 
 
 def test_depth_and_all_intermediates_match_the_official_code(
-    depth_record: Any, load_record: Callable[..., DepthModel], error: Callable[..., float]
+    depth_record: Any, tmp_path: Path
 ) -> None:
-    model = load_record(depth_record)
+    model = load_record(depth_record, tmp_path)
     cases = depth_record.below("in.")
     if depth_record.path.stem.startswith("hf_depth_anything"):
         # Off the trained grid transformers resizes DINOv2's positions to a size, the official
@@ -72,24 +73,22 @@ def test_depth_and_all_intermediates_match_the_official_code(
         expected = depth_record.below(f"out.{case}.")
         filled = expected.pop("depth_sky_filled", None)
         errors = {
-            name: error(in_the_records_shape(ours, name, value), value)
+            name: relative_error(in_the_records_shape(ours, name, value), value)
             for name, value in expected.items()
         }
         assert "depth" in errors
         assert not {n: e for n, e in errors.items() if not e <= TOLERANCE}, case
         if filled is not None and len(images) == 1:  # the official code fills a batch as one
             ours_filled = fill_sky(ours["depth"], ours["sky"])
-            assert error(ours_filled, filled) <= TOLERANCE
+            assert relative_error(ours_filled, filled) <= TOLERANCE
 
 
-def test_epsilons_are_the_official_ones(
-    depth_record: Any, load_record: Callable[..., DepthModel]
-) -> None:
+def test_epsilons_are_the_official_ones(depth_record: Any, tmp_path: Path) -> None:
     # A wrong epsilon changes the depth by less than the tolerance above.
     family = depth_record.notes["family"]
     norms = {
         name: module
-        for name, module in load_record(depth_record).net.named_modules()
+        for name, module in load_record(depth_record, tmp_path).net.named_modules()
         if isinstance(module, nn.LayerNorm | nn.GroupNorm)
     }
     assert any(isinstance(norm, nn.GroupNorm) for norm in norms.values()) == ("hybrid" in family)
@@ -102,9 +101,9 @@ def test_epsilons_are_the_official_ones(
         assert norm.eps == (1e-5 if wider else 1e-6), name
 
 
-def test_every_layout_and_number_format_has_a_record(fixtures: Path) -> None:
+def test_every_layout_and_number_format_has_a_record() -> None:
     tables = [
-        json.loads(path.read_text())["seeded"] for path in (fixtures / "golden").glob("*_*.json")
+        json.loads(path.read_text())["seeded"] for path in (FIXTURES / "golden").glob("*_*.json")
     ]
     states = [{name.removeprefix("sd.").removeprefix("model.") for name in t} for t in tables]
     for family in FAMILIES:
@@ -113,9 +112,7 @@ def test_every_layout_and_number_format_has_a_record(fixtures: Path) -> None:
     assert {"float16", "float32"} <= {entry[0] for table in tables for entry in table.values()}
 
 
-def test_sides_off_the_patch_grid_are_refused(
-    write_depth_anything: Callable[..., Path], tmp_path: Path
-) -> None:
+def test_sides_off_the_patch_grid_are_refused(tmp_path: Path) -> None:
     model = dpt_core.load(write_depth_anything(tmp_path / "depth_anything_v2.safetensors"))
     for size in ((56, 80), (60, 84)):
         with pytest.raises(ValueError, match="multiple of 14"):

@@ -1,7 +1,6 @@
 """Images in and depth out against the official code (OpenCV's resampling, sizes, corners)."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,8 @@ from torch import Tensor
 
 from dpt_core import DepthModel, ImageRule
 from dpt_core.depth.preprocessing import network_size
+from tests.builders import FIXTURES
+from tests.parity.records import load_record, relative_error, to_images
 
 TOLERANCE = 1e-4
 HALF = (0.5, 0.5, 0.5)
@@ -30,17 +31,15 @@ def crop(network_input: Tensor, place: str) -> Tensor:
     return network_input[..., top : top + 24, left : left + 24]
 
 
-def test_network_input_and_depth_match_the_official_code(
-    image_record: Any,
-    load_record: Callable[[Any], DepthModel],
-    error: Callable[[Tensor, Tensor], float],
-) -> None:
+def test_network_input_and_depth_match_the_official_code(image_record: Any, tmp_path: Path) -> None:
     is_midas = image_record.path.stem == "preprocess_midas"
     models: dict[str, DepthModel] = {}
 
     def model_of(weights: str) -> DepthModel:
         if weights not in models:
-            models[weights] = load_record(image_record.path.with_name(f"{weights}.safetensors"))
+            models[weights] = load_record(
+                image_record.path.with_name(f"{weights}.safetensors"), tmp_path
+            )
         return models[weights]
 
     checked = 0
@@ -48,8 +47,7 @@ def test_network_input_and_depth_match_the_official_code(
         kind, image, *rest = name.split(".")
         if kind == "in":
             continue
-        pixels = image_record.tensors[f"in.{image}"]
-        images = pixels.permute(2, 0, 1).unsqueeze(0).float() / 255
+        images = to_images(image_record.tensors[f"in.{image}"])
         if kind == "depth":
             # MiDaS models at their own size; those of Depth Anything at the size in the name.
             weights = rest[0] if is_midas else image_record.notes["weights"]
@@ -61,14 +59,14 @@ def test_network_input_and_depth_match_the_official_code(
             side = int(rest[0]) if rest[0].isdecimal() else None
             ours = model.preprocess(images, side)
             ours = crop(ours, rest[1]) if len(rest) == 2 else ours
-        assert error(ours, expected) <= TOLERANCE, name
+        assert relative_error(ours, expected) <= TOLERANCE, name
         checked += 1
     assert checked >= 2
 
 
 @pytest.mark.parametrize(("family", "rule"), [("depth_anything", COVER), ("midas", CLOSEST)])
-def test_sizes_match_the_official_rules(family: str, rule: ImageRule, fixtures: Path) -> None:
-    table = json.loads((fixtures / "golden" / "sizes.json").read_text())[family]
+def test_sizes_match_the_official_rules(family: str, rule: ImageRule) -> None:
+    table = json.loads((FIXTURES / "golden" / "sizes.json").read_text())[family]
     for setting, rows in table.items():
         side, _, shape = setting.partition("_")
         here = rule

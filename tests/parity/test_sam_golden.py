@@ -1,14 +1,13 @@
 """Segment Anything against recorded results of the official code (`tests/fixtures/sam`)."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 import dpt_core
@@ -16,26 +15,16 @@ from dpt_core import MaskRules, SamModel
 from dpt_core.sam.preprocessing import resize_image, resized_size, to_image, to_network
 from dpt_core.sam.prompt_encoder import Prompts
 from dpt_core.sam.prompts import make_prompts
+from tests.builders import FIXTURES, write_checkpoint
+from tests.parity.records import MORE, Record, relative_error, to_images
 
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "sam"
-# A folder with more records, for whoever has them: the same tests run over those as well.
-FOLDERS = [FIXTURES, *(Path(path) for path in [os.environ.get("DPT_GOLDEN")] if path)]
+RECORDS = FIXTURES / "sam"
+FOLDERS = [RECORDS, *MORE]
 OFFICIAL = [path for folder in FOLDERS for path in sorted(folder.glob("sam_v1_*.safetensors"))]
 
 TOLERANCE = 1e-4  # the official code's own rounding is 4e-6 (float32 against float64)
 IOU_TOLERANCE = 1e-4
 MASK_TOLERANCE = 1e-4  # share of the pixels
-
-
-def error(ours: Tensor, expected: Tensor) -> float:
-    """The largest difference, in units of the expected values' standard deviation."""
-    assert ours.shape == expected.shape
-    return ((ours.float() - expected.float()).abs().max() / expected.float().std()).item()
-
-
-def as_images(pixels: Tensor) -> Tensor:
-    """H×W×3 uint8 → 1×3×H×W in [0, 1]."""
-    return pixels.permute(2, 0, 1).unsqueeze(0).float() / 255
 
 
 def unpack(packed: Tensor, size: tuple[int, int]) -> Tensor:
@@ -52,12 +41,9 @@ class Loaded(NamedTuple):
 
 def load(path: Path, folder: Path) -> Loaded:
     """The model whose weights a record holds, and the record."""
-    tensors = load_file(path)
-    checkpoint = folder / f"{path.stem}.safetensors"
-    weights = {k.removeprefix("sd."): v for k, v in tensors.items() if k.startswith("sd.")}
-    save_file(weights, checkpoint)
-    notes = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    return Loaded(dpt_core.load_sam(checkpoint), tensors, notes)
+    record = Record.read(path)
+    checkpoint = write_checkpoint(folder / path.name, record.below("sd."))
+    return Loaded(dpt_core.load_sam(checkpoint), record.tensors, record.notes)
 
 
 @pytest.fixture(scope="module", params=OFFICIAL, ids=lambda p: f"{p.parent.name}-{p.stem}")
@@ -67,12 +53,12 @@ def official(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture(scope="module")
 def transformers(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
-    return load(FIXTURES / "hf_sam_v1_a.safetensors", tmp_path_factory.mktemp("sam"))
+    return load(RECORDS / "hf_sam_v1_a.safetensors", tmp_path_factory.mktemp("sam"))
 
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
-    return load(FIXTURES / "tiny.safetensors", tmp_path_factory.mktemp("sam"))
+    return load(RECORDS / "tiny.safetensors", tmp_path_factory.mktemp("sam"))
 
 
 def prompts_of(tensors: dict[str, Tensor], case: str) -> dict[str, dict[str, Tensor]]:
@@ -101,8 +87,10 @@ def test_embeddings_masks_and_iou_match_the_official_code(official: Loaded) -> N
     compared = set()
     for case in sorted({name.split(".")[1] for name in tensors if name.startswith("in.")}):
         pixels = tensors[f"in.{case}.image"]
-        embedding = model.encode_image(as_images(pixels))
-        assert error(embedding.features, tensors[f"out.{case}.image_embedding"]) <= TOLERANCE
+        embedding = model.encode_image(to_images(pixels))
+        assert (
+            relative_error(embedding.features, tensors[f"out.{case}.image_embedding"]) <= TOLERANCE
+        )
         for kind, prompt in prompts_of(tensors, case).items():
             for mode in ("multi", "single"):
                 prefix = f"out.{case}.{kind}.{mode}."
@@ -115,11 +103,11 @@ def test_embeddings_masks_and_iou_match_the_official_code(official: Loaded) -> N
                         assert difference.abs().max() <= IOU_TOLERANCE, where
                     elif name == "low_res":
                         found = ours.low_res_logits.view_as(value)
-                        assert error(found, value) <= TOLERANCE, where
+                        assert relative_error(found, value) <= TOLERANCE, where
                     elif name == "logits":
                         # Where room was saved by float16 that is all the error there is.
                         limit = 0.01 if value.dtype == torch.float16 else TOLERANCE
-                        assert error(ours.logits[0], value) <= limit, where
+                        assert relative_error(ours.logits[0], value) <= limit, where
                     else:
                         if name == "masks_packed":
                             value = unpack(value, embedding.image_size)
@@ -131,7 +119,7 @@ def test_embeddings_masks_and_iou_match_the_official_code(official: Loaded) -> N
 
 def test_what_is_on_the_way_matches_the_official_code(official: Loaded) -> None:
     model, tensors, notes = official
-    images = as_images(tensors["in.wide.image"])
+    images = to_images(tensors["in.wide.image"])
     places, stage, block = {}, 0, 0
     for index in range(notes["config"]["depth"]):
         if index in notes["config"]["global_idx"]:
@@ -145,10 +133,12 @@ def test_what_is_on_the_way_matches_the_official_code(official: Loaded) -> None:
     blocks = {name for name in places if f"out.wide.{name}" in tensors}
     assert "block0" in blocks
     for name in blocks:
-        assert error(captured[places[name]], tensors[f"out.wide.{name}"]) <= TOLERANCE, name
+        assert relative_error(captured[places[name]], tensors[f"out.wide.{name}"]) <= TOLERANCE, (
+            name
+        )
     encoder, config = model.net.prompt_encoder, model.config
     dense = encoder.coordinate_encoder.dense(config.encoder.grid, torch.device("cpu"))
-    assert error(dense, tensors["out.wide.dense_pe"]) <= TOLERANCE
+    assert relative_error(dense, tensors["out.wide.dense_pe"]) <= TOLERANCE
     embedding = torch.zeros(1, config.width, config.encoder.grid, config.encoder.grid)
     for kind, prompt in prompts_of(tensors, "wide").items():
         points, labels, boxes, mask = map(prompt.get, ("points", "labels", "boxes", "mask"))
@@ -156,17 +146,17 @@ def test_what_is_on_the_way_matches_the_official_code(official: Loaded) -> None:
         made = make_prompts(points, labels, boxes, mask, size, config.encoder.side, config.low_res)
         tokens, dense = encoder(made, embedding)
         if f"out.wide.{kind}.sparse" in tensors:
-            assert error(tokens, tensors[f"out.wide.{kind}.sparse"]) <= TOLERANCE, kind
+            assert relative_error(tokens, tensors[f"out.wide.{kind}.sparse"]) <= TOLERANCE, kind
         if f"out.wide.{kind}.dense" in tensors:
             expected = tensors[f"out.wide.{kind}.dense"]
-            assert error(dense.expand_as(expected), expected) <= TOLERANCE, kind
+            assert relative_error(dense.expand_as(expected), expected) <= TOLERANCE, kind
 
 
 def test_the_transformers_layout_matches_transformers(transformers: Loaded) -> None:
     model, tensors, _ = transformers
     with torch.no_grad():
         embedding = model.net.image_encoder(tensors["in.pixel_values"])
-    assert error(embedding, tensors["out.image_embedding"]) <= TOLERANCE
+    assert relative_error(embedding, tensors["out.image_embedding"]) <= TOLERANCE
     points, labels = tensors["in.points"][0], tensors["in.point_labels"][0]
     boxes = tensors["in.boxes"][0]
     prompts = {
@@ -179,26 +169,28 @@ def test_the_transformers_layout_matches_transformers(transformers: Loaded) -> N
             with torch.no_grad():
                 ours = model.decode(embedding, prompt, mode == "multi")
             expected = tensors[f"out.{kind}.{mode}.low_res"][0]
-            assert error(ours.logits, expected) <= TOLERANCE, (kind, mode)
+            assert relative_error(ours.logits, expected) <= TOLERANCE, (kind, mode)
             difference = ours.iou - tensors[f"out.{kind}.{mode}.iou"][0]
             assert difference.abs().max() <= IOU_TOLERANCE, (kind, mode)
 
 
 def test_images_are_resized_normalised_and_padded_like_the_official_code() -> None:
-    tensors = load_file(FIXTURES / "preprocess_sam.safetensors")
+    tensors = load_file(RECORDS / "preprocess_sam.safetensors")
     compared = 0
     for name, expected in tensors.items():
         kind, image, *rest = name.split(".")
         if f"in.{image}" not in tensors or kind == "in":
             continue
-        pixels = as_images(tensors[f"in.{image}"])[0]
+        pixels = to_images(tensors[f"in.{image}"])[0]
         size = (pixels.shape[-2], pixels.shape[-1])
         side = 1024 if "1024" in rest else 224
         if kind == "resized":
             ours = resize_image(pixels, resized_size(size, side)).permute(1, 2, 0)
             assert torch.equal(ours, expected)
         elif kind == "masks":
-            assert error(to_image(tensors["in.low_res"], side, size), expected) <= TOLERANCE
+            assert (
+                relative_error(to_image(tensors["in.low_res"], side, size), expected) <= TOLERANCE
+            )
         elif kind == "net":
             start = {"tl": 0, "mid": side // 2 - 12, "br": side - 24}[rest[-1]]
             ours = to_network(pixels, side)[..., start : start + 24, start : start + 24]
@@ -214,14 +206,14 @@ def test_images_are_resized_normalised_and_padded_like_the_official_code() -> No
 
 
 def test_sizes_are_the_official_ones() -> None:
-    for side, rows in json.loads((FIXTURES / "sizes.json").read_text())["sam_1024"].items():
+    for side, rows in json.loads((RECORDS / "sizes.json").read_text())["sam_1024"].items():
         for height, width, *expected in rows:
             assert list(resized_size((height, width), int(side))) == expected
 
 
 def test_automatic_masks_are_those_of_the_official_generator(tiny: Loaded) -> None:
     model, tensors, notes = tiny
-    images = as_images(tensors["in.image"])
+    images = to_images(tensors["in.image"])
     size = (images.shape[-2], images.shape[-1])
     counts = []
     for number, rules in enumerate(notes["rules"]):

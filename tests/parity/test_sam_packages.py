@@ -13,23 +13,18 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 import dpt_core
 from dpt_core import MaskRules
+from tests.builders import tiny_sam, write_checkpoint
+from tests.parity.records import relative_error, to_images
 
 TOLERANCE = 1e-4
 # Two stages of unequal length, sizes that nobody has published.
 SIZES = {"img_size": 160, "embed_dim": 48, "depth": 5, "num_heads": 3, "window_size": 4}
 GLOBAL_BLOCKS = (0, 3, 4)
 DIM = 32
-
-
-def error(ours: Tensor, expected: Tensor) -> float:
-    """The largest difference, in units of the expected values' standard deviation."""
-    assert ours.shape == expected.shape
-    return ((ours - expected).abs().max() / expected.std()).item()
 
 
 def randomise(net: nn.Module, seed: int) -> None:
@@ -140,7 +135,7 @@ def test_masks_match_the_official_package(
     generator = np.random.default_rng(0)
     for height, width in ((90, 200), (160, 160), (301, 77)):
         pixels = generator.integers(0, 256, (height, width, 3), dtype=np.uint8)
-        images = torch.from_numpy(pixels).permute(2, 0, 1).unsqueeze(0).float() / 255
+        images = to_images(torch.from_numpy(pixels))
         embedding = model.encode_image(images)
         points = torch.tensor([[[width * 0.3, height * 0.7], [width - 1.0, 0.0]]])
         labels = torch.tensor([[1, 0]])
@@ -153,20 +148,18 @@ def test_masks_match_the_official_package(
         for prompt in kinds:
             logits, iou, low_res = predict(predictor, pixels, prompt)
             ours = model.predict(embedding, **prompt)
-            assert error(embedding.features, predictor.features) <= TOLERANCE
-            assert error(ours.logits[0], logits) <= TOLERANCE
-            assert error(ours.low_res_logits[0], low_res) <= TOLERANCE
+            assert relative_error(embedding.features, predictor.features) <= TOLERANCE
+            assert relative_error(ours.logits[0], logits) <= TOLERANCE
+            assert relative_error(ours.low_res_logits[0], low_res) <= TOLERANCE
             assert (ours.iou[0] - iou).abs().max() <= 1e-4
             assert (ours.masks[0] != (logits > 0)).float().mean() <= 1e-4
 
 
 def test_automatic_masks_match_the_official_package(
-    official: Any, segment_anything: Any, fixtures: Path, tmp_path: Path
+    official: Any, segment_anything: Any, tmp_path: Path
 ) -> None:
-    weights = load_file(fixtures / "sam" / "tiny.safetensors")
-    weights = {k.removeprefix("sd."): v for k, v in weights.items() if k.startswith("sd.")}
-    torch.save(weights, tmp_path / "sam.pth")
-    model = dpt_core.load_sam(tmp_path / "sam.pth")
+    weights = tiny_sam()
+    model = dpt_core.load_sam(write_checkpoint(tmp_path / "sam.pth", weights))
     sizes = model.config
     modeling = segment_anything.modeling
     grid, side = sizes.encoder.grid, sizes.encoder.side
@@ -201,7 +194,7 @@ def test_automatic_masks_match_the_official_package(
     generator = np.random.default_rng(3)
     pixels = generator.integers(0, 256, (4, 5, 3), dtype=np.uint8).repeat(33, 0).repeat(21, 1)
     expected = segment_anything.SamAutomaticMaskGenerator(net.eval(), **rules).generate(pixels)
-    images = torch.from_numpy(pixels).permute(2, 0, 1).unsqueeze(0).float() / 255
+    images = to_images(torch.from_numpy(pixels))
     (ours,) = model.generate(images, MaskRules(**rules))
     assert len(ours.masks) == len(expected) > 3
     for mask, record in zip(ours.masks, expected, strict=True):
@@ -253,5 +246,5 @@ def test_masks_match_transformers(tmp_path: Path) -> None:
             multimask_output=True,
         )
     ours = model.predict(model.encode_image(images), points, labels)
-    assert error(ours.low_res_logits, expected.pred_masks[0]) <= TOLERANCE
+    assert relative_error(ours.low_res_logits, expected.pred_masks[0]) <= TOLERANCE
     assert (ours.iou - expected.iou_scores[0]).abs().max() <= 1e-4

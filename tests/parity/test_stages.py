@@ -1,15 +1,16 @@
 """What Visualize Stages shows, against the official implementations."""
 
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from dpt_core import DepthModel, SwinConfig
+from dpt_core import SwinConfig
 from dpt_core.stages import FeatureSpec
 from dpt_core.stages.feature_map import FeatureName
 from dpt_core.stages.intermediates import capture_features
+from tests.parity.records import load_record, relative_error
 
 TOLERANCE = 1e-4
 RECORDED: dict[FeatureName, str] = {
@@ -21,13 +22,11 @@ RECORDED: dict[FeatureName, str] = {
 }
 
 
-def test_maps_match_and_depth_stays_bit_identical(
-    depth_record: Any, load_record: Callable[..., DepthModel], error: Callable[..., float]
-) -> None:
+def test_maps_match_and_depth_stays_bit_identical(depth_record: Any, tmp_path: Path) -> None:
     recorded = {name.partition(".")[2].rstrip("1234") for name in depth_record.below("out.")}
     if not recorded & {"stage", "reassembly", "fusion"}:
         pytest.skip("this record has nothing of what is inside")
-    model = load_record(depth_record)
+    model = load_record(depth_record, tmp_path)
     cases = depth_record.below("in.")
     if depth_record.path.stem.startswith("hf_depth_anything"):
         cases.pop("wide", None)  # transformers resizes positions in another way
@@ -54,6 +53,6 @@ def test_maps_match_and_depth_stays_bit_identical(
                     wanted = wanted[:, wanted.shape[1] - ours.shape[1] :]  # some have a cls token
                 elif wanted.shape != ours.shape:
                     ours = ours.movedim(1, -1)
-                assert error(ours, wanted) <= TOLERANCE, (case, stage.label)
+                assert relative_error(ours, wanted) <= TOLERANCE, (case, stage.label)
                 compared += 1
     assert compared >= 4

@@ -1,6 +1,5 @@
 """Intermediate results by name, from outside the forward pass."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,11 @@ from dpt_core import DepthModel, capture, load
 from dpt_core.checkpoint.family import Family
 from dpt_core.depth.families import FAMILIES
 from dpt_core.depth.heads import bands
+from tests.builders import tiny_checkpoint, write_checkpoint, write_depth_anything
 
 
 @pytest.fixture
-def model(write_depth_anything: Callable[..., Path], tmp_path: Path) -> DepthModel:
+def model(tmp_path: Path) -> DepthModel:
     return load(write_depth_anything(tmp_path / "depth_anything_v2_vits.safetensors"))
 
 
@@ -68,13 +68,9 @@ def test_a_name_that_is_not_there_is_an_error(model: DepthModel) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f"{f.name}-{f.layout}-{f.signature[-2]}")
 def test_every_name_gives_what_a_plain_forward_gives_and_keeps_it(
-    family: Family,
-    make_tiny: Callable[[Family], dict[str, Tensor]],
-    save: Callable[..., Path],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    family: Family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = save(make_tiny(family), tmp_path / "model.safetensors")
+    path = write_checkpoint(tmp_path / "model.safetensors", tiny_checkpoint(family))
     model, plain = load(path), load(path, ops=nn)
     side = 2 * model.config.image.multiple if model.config.image.fit != "square" else 0
     images = torch.rand(2, 3, side or model.config.image.side, side or model.config.image.side)

@@ -1,6 +1,5 @@
 """The same model in every layout of its family, there and back."""
 
-import gzip
 import json
 import re
 from pathlib import Path
@@ -22,6 +21,7 @@ from dpt_core.depth.families import FAMILIES
 from dpt_core.loading import prepare_any
 from dpt_core.sam.families import FAMILIES as SAM_FAMILIES
 from tests.builders import tiny_checkpoint, tiny_sam, write_checkpoint, write_depth_anything
+from tests.published import empty_state
 
 EVERY = (*FAMILIES, *SAM_FAMILIES)
 # Every family with every layout that it has, its own included.
@@ -140,12 +140,11 @@ def test_published_checkpoints_in_their_own_layout_stay_as_they_are(
 
 @pytest.mark.parametrize("size", ["b_01ec64", "l_0b3195", "h_4b8939"])
 def test_published_sam_checkpoints_get_exactly_the_published_keys(
-    size: str, request: pytest.FixtureRequest
+    size: str, sam_manifests: dict[str, Any]
 ) -> None:
-    packed = Path(request.config.rootpath, "tests", "fixtures", "sam", "manifests.json.gz")
-    manifests = json.loads(gzip.decompress(packed.read_bytes()))
     name = {"b": "base", "l": "large", "h": "huge"}[size[0]]
-    official, transformers = manifests[f"sam_vit_{size}"], manifests[f"facebook--sam-vit-{name}"]
+    official = sam_manifests[f"sam_vit_{size}"]
+    transformers = sam_manifests[f"facebook--sam-vit-{name}"]
     for source, target, layout in (
         (official, transformers, "transformers"),
         (transformers, official, "official"),
@@ -159,11 +158,8 @@ def test_published_sam_checkpoints_get_exactly_the_published_keys(
 
 def reverted(manifest: dict[str, Any], layout: str) -> dict[str, tuple[int, ...]]:
     """Keys and shapes of a published checkpoint in another layout, on the meta device."""
-    tensors = {
-        key.removeprefix("model."): torch.empty(shape, device="meta")
-        for key, (_, *shape) in manifest["state_dict"].items()
-    }
-    prepared = prepare_any(StateFile(Path("file.pth"), tensors, {}, 0), as_stored=True)
+    file = StateFile(Path("file.pth"), empty_state(manifest), {}, 0)
+    prepared = prepare_any(file, as_stored=True)
     (family,) = (f for f in EVERY if (f.name, f.layout) == (prepared.family.name, layout))
     named = revert(prepared.tensors, family.rules, prepared.rows)
     return {key: tuple(tensor.shape) for key, tensor in named.items()}

@@ -9,6 +9,7 @@ from safetensors import safe_open
 import dpt_core
 from dpt_core.cli import main
 from dpt_core.demo import DEMO_CHECKPOINT
+from tests.builders import FIXTURES
 from tools.train_demo.photos import ordered, read_pairs, read_photo
 
 
@@ -43,8 +44,8 @@ def test_is_used_when_no_checkpoint_is_named(coffee, tmp_path, monkeypatch, caps
     assert "demo" in capsys.readouterr().err
 
 
-def test_is_not_mentioned_beside_another(coffee, tmp_path, fixtures, capsys):
-    checkpoint = fixtures / "depth_anything_v2_tiny.safetensors"
+def test_is_not_mentioned_beside_another(coffee, tmp_path, capsys):
+    checkpoint = FIXTURES / "depth_anything_v2_tiny.safetensors"
     options = ["--checkpoint", str(checkpoint), "--output", str(tmp_path), "--resolution", "42"]
     assert main(["depth", str(coffee), *options]) == 0
     assert "demo" not in capsys.readouterr().err

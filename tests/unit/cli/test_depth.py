@@ -14,12 +14,13 @@ from dpt_core.cli import depth as command
 from dpt_core.cli import options
 from dpt_core.cli.files.outputs import encode_png16
 from dpt_core.depth_map import Depth
+from tests.unit.cli.command_line import files_below, read_png16, run_depth, save_photo
 
 Capture = pytest.CaptureFixture[str]
 
 
 class TestFormats:
-    def test_npy_is_what_the_model_gives(self, photo, checkpoint, tmp_path, run_depth):
+    def test_npy_is_what_the_model_gives(self, photo, checkpoint, tmp_path):
         assert run_depth(photo, checkpoint, tmp_path / "out", "--format", "npy") == 0
         with Image.open(photo) as picture:
             image = torch.from_numpy(np.asarray(picture).astype(np.float32) / 255)
@@ -29,14 +30,12 @@ class TestFormats:
         assert result.std() > 0
         np.testing.assert_array_equal(result, expected.values[0].numpy())
 
-    def test_png16_restores_inverse_depth_within_half_a_step(
-        self, photo, checkpoint, tmp_path, run_depth, restored
-    ):
+    def test_png16_restores_inverse_depth_within_half_a_step(self, photo, checkpoint, tmp_path):
         out = tmp_path / "out"
         run_depth(photo, checkpoint, out, "--format", "npy")
         run_depth(photo, checkpoint, out)
         raw = np.load(out / "photo.npy")
-        values, text = restored(out / "photo.png")
+        values, text = read_png16(out / "photo.png")
         assert text["kind"] == "inverse"
         assert (float(text["min"]), float(text["max"])) == (raw.min(), raw.max())
         assert np.abs(values - raw).max() <= float(text["scale"]) * 0.5 * (1 + 1e-6)
@@ -44,14 +43,12 @@ class TestFormats:
             assert picture.getextrema() == (0, 65535)
             assert np.asarray(picture).flat[raw.argmax()] == 65535  # near is white
 
-    def test_png16_of_metres_holds_millimetres(
-        self, photo, checkpoint, tmp_path, run_depth, restored
-    ):
+    def test_png16_of_metres_holds_millimetres(self, photo, checkpoint, tmp_path):
         out = tmp_path / "out"
         for form in ("npy", "png16"):
             run_depth(photo, checkpoint, out, "--format", form, "--max-depth", "20")
         raw = np.load(out / "photo.npy")
-        values, text = restored(out / "photo.png")
+        values, text = read_png16(out / "photo.png")
         assert (text["kind"], text["scale"], text["offset"]) == ("metres", "0.001", "0.0")
         assert np.abs(values - raw).max() <= 0.0005 + 1e-9
         with Image.open(out / "photo.png") as picture:
@@ -65,14 +62,14 @@ class TestFormats:
             assert picture.info["max"] == "80.0"
 
     @pytest.mark.filterwarnings("error")
-    def test_a_flat_map_is_restored(self, tmp_path, restored):
+    def test_a_flat_map_is_restored(self, tmp_path):
         (tmp_path / "flat.png").write_bytes(
             encode_png16(np.full((2, 3), 1.25, np.float32), "inverse")
         )
-        values, _ = restored(tmp_path / "flat.png")
+        values, _ = read_png16(tmp_path / "flat.png")
         assert values.tolist() == [[1.25] * 3] * 2
 
-    def test_png8_is_the_control_image_rounded(self, photo, checkpoint, tmp_path, run_depth):
+    def test_png8_is_the_control_image_rounded(self, photo, checkpoint, tmp_path):
         out = tmp_path / "out"
         run_depth(photo, checkpoint, out, "--format", "npy")
         run_depth(photo, checkpoint, out, "--format", "png8")
@@ -82,7 +79,7 @@ class TestFormats:
             exact = (raw - raw.min()) / (raw.max() - raw.min()) * 255
             assert np.abs(np.asarray(picture) - exact).max() <= 0.5001
 
-    def test_a_colormap_makes_an_rgb_picture(self, photo, checkpoint, tmp_path, run_depth):
+    def test_a_colormap_makes_an_rgb_picture(self, photo, checkpoint, tmp_path):
         out = tmp_path / "out"
         run_depth(photo, checkpoint, out, "--format", "npy")
         assert run_depth(photo, checkpoint, out, "--colormap", "turbo") == 0
@@ -92,9 +89,7 @@ class TestFormats:
             assert picture.mode == "RGB"
             assert np.abs(np.asarray(picture) - expected).max() <= 0.5001
 
-    def test_a_colormap_refuses_another_format(
-        self, photo, checkpoint, tmp_path, capsys: Capture, run_depth
-    ):
+    def test_a_colormap_refuses_another_format(self, photo, checkpoint, tmp_path, capsys: Capture):
         more = ("--colormap", "turbo", "--format", "npy")
         assert run_depth(photo, checkpoint, tmp_path / "out", *more) == 2
         assert capsys.readouterr().err.startswith("error: --colormap makes png8")
@@ -107,7 +102,7 @@ class TestFormats:
 
 class TestFolders:
     def test_subfolders_are_kept_and_hidden_files_left_out(
-        self, checkpoint, tmp_path, capsys: Capture, save_photo, run_depth, files_below
+        self, checkpoint, tmp_path, capsys: Capture
     ):
         shots = tmp_path / "shots"
         for name in ("b.png", "a.jpg", "day/a.JPG", ".hidden.png", ".cache/x.png"):
@@ -117,34 +112,28 @@ class TestFolders:
         assert files_below(tmp_path / "out") == ["a.png", "b.png", "day/a.png"]
         assert "3 written, 0 skipped, 0 already there" in capsys.readouterr().out
 
-    def test_results_inside_the_folder_are_not_taken_for_images(
-        self, checkpoint, tmp_path, save_photo, run_depth, files_below
-    ):
+    def test_results_inside_the_folder_are_not_taken_for_images(self, checkpoint, tmp_path):
         shots = tmp_path / "shots"
         save_photo(shots / "a.png")
         for _ in range(2):
             assert run_depth(shots, checkpoint, shots / "depth", "--overwrite") == 0
         assert files_below(shots) == ["a.png", "depth/a.png"]
 
-    def test_the_searched_folder_is_refused_as_output(
-        self, checkpoint, tmp_path, capsys: Capture, save_photo, run_depth
-    ):
+    def test_the_searched_folder_is_refused_as_output(self, checkpoint, tmp_path, capsys: Capture):
         before = save_photo(tmp_path / "shots/a.png").read_bytes()
         assert run_depth(tmp_path / "shots", checkpoint, tmp_path / "shots", "--overwrite") == 2
         assert capsys.readouterr().err.startswith("error: --output is ")
         assert (tmp_path / "shots/a.png").read_bytes() == before
 
     def test_an_image_is_never_replaced_by_its_depth(
-        self, photo, checkpoint, tmp_path, capsys: Capture, run_depth
+        self, photo, checkpoint, tmp_path, capsys: Capture
     ):
         before = photo.read_bytes()
         assert run_depth(photo, checkpoint, photo.parent, "--overwrite") == 2
         assert "would replace the image" in capsys.readouterr().err
         assert photo.read_bytes() == before
 
-    def test_extensions_are_kept_where_they_tell_images_apart(
-        self, checkpoint, tmp_path, save_photo, run_depth, files_below
-    ):
+    def test_extensions_are_kept_where_they_tell_images_apart(self, checkpoint, tmp_path):
         shots = tmp_path / "shots"
         for seed, name in enumerate(("a.jpg", "a.bmp", "b.png")):
             save_photo(shots / name, seed)
@@ -154,9 +143,7 @@ class TestFolders:
         assert (out / "a.bmp.png").read_bytes() != (out / "a.jpg.png").read_bytes()
 
     @pytest.mark.parametrize("other", ["two/a.png", "two/A.png"])
-    def test_other_clashes_are_refused(
-        self, other, checkpoint, tmp_path, capsys: Capture, save_photo, run_depth
-    ):
+    def test_other_clashes_are_refused(self, other, checkpoint, tmp_path, capsys: Capture):
         images = [save_photo(tmp_path / "one/a.png"), save_photo(tmp_path / other)]
         assert run_depth(images, checkpoint, tmp_path / "out") == 2
         error = capsys.readouterr().err
@@ -164,9 +151,7 @@ class TestFolders:
         assert all(str(image) in error for image in images)
         assert not (tmp_path / "out").exists()
 
-    def test_an_image_named_twice_is_made_once(
-        self, photo, checkpoint, tmp_path, capsys: Capture, run_depth, files_below
-    ):
+    def test_an_image_named_twice_is_made_once(self, photo, checkpoint, tmp_path, capsys: Capture):
         otherwise = Path(os.path.relpath(photo))
         assert run_depth([photo, photo, otherwise], checkpoint, tmp_path / "out") == 0
         assert capsys.readouterr().out.startswith("1 written, 0 skipped")
@@ -174,9 +159,7 @@ class TestFolders:
 
 
 class TestExisting:
-    def test_the_second_run_loads_nothing(
-        self, photo, checkpoint, tmp_path, capsys: Capture, run_depth
-    ):
+    def test_the_second_run_loads_nothing(self, photo, checkpoint, tmp_path, capsys: Capture):
         out = tmp_path / "out"
         run_depth(photo, checkpoint, out)
         before = (out / "photo.png").stat().st_mtime_ns
@@ -185,9 +168,7 @@ class TestExisting:
         assert "0 written, 0 skipped, 1 already there" in capsys.readouterr().out
         assert (out / "photo.png").stat().st_mtime_ns == before
 
-    def test_only_what_lacks_is_made(
-        self, photo, checkpoint, tmp_path, capsys: Capture, save_photo, run_depth
-    ):
+    def test_only_what_lacks_is_made(self, photo, checkpoint, tmp_path, capsys: Capture):
         out = tmp_path / "out"
         run_depth(photo, checkpoint, out)
         (out / "photo.png").write_bytes(b"kept")
@@ -196,12 +177,12 @@ class TestExisting:
         assert "1 written, 0 skipped, 1 already there" in capsys.readouterr().out
         assert (out / "photo.png").read_bytes() == b"kept"
 
-    def test_overwrite_makes_it_anew(self, photo, checkpoint, tmp_path, run_depth, restored):
+    def test_overwrite_makes_it_anew(self, photo, checkpoint, tmp_path):
         out = tmp_path / "out"
         out.mkdir()
         (out / "photo.png").write_bytes(b"old")
         assert run_depth(photo, checkpoint, out, "--overwrite") == 0
-        restored(out / "photo.png")
+        read_png16(out / "photo.png")
 
 
 def test_png16_of_distance_is_white_near_and_restores(tmp_path: Path) -> None:

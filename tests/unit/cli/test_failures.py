@@ -12,13 +12,14 @@ from dpt_core.cli.files import outputs
 from dpt_core.cli.files.errors import FileError
 from dpt_core.depth_map import Depth
 from dpt_core.estimate.model import DepthModel
+from tests.unit.cli.command_line import files_below, run_depth, save_photo
 
 Capture = pytest.CaptureFixture[str]
 
 
 class TestFailures:
     def test_unreadable_images_are_skipped_with_their_reasons(
-        self, photo, checkpoint, tmp_path, capsys: Capture, run_depth, files_below
+        self, photo, checkpoint, tmp_path, capsys: Capture
     ):
         empty, text, cut = (tmp_path / name for name in ("empty.png", "text.jpg", "cut.png"))
         empty.touch()
@@ -37,13 +38,13 @@ class TestFailures:
             f"skipped {text}: not a readable image",
         ]
 
-    def test_an_empty_folder_is_no_success(self, checkpoint, tmp_path, capsys: Capture, run_depth):
+    def test_an_empty_folder_is_no_success(self, checkpoint, tmp_path, capsys: Capture):
         (tmp_path / "shots").mkdir()
         assert run_depth(tmp_path / "shots", checkpoint, tmp_path / "out") == 1
         assert "no images or videos in this folder" in capsys.readouterr().err
 
     def test_too_little_memory_for_one_image_spares_the_others(
-        self, photo, checkpoint, tmp_path, capsys: Capture, monkeypatch, run_depth, files_below
+        self, photo, checkpoint, tmp_path, capsys: Capture, monkeypatch
     ):
         wide = tmp_path / "wide.png"
         Image.new("RGB", (120, 20)).save(wide)
@@ -62,7 +63,7 @@ class TestFailures:
         assert files_below(tmp_path / "out") == ["photo.png"]
 
     def test_depth_that_is_not_finite_is_not_written(
-        self, photo, checkpoint, tmp_path, capsys: Capture, monkeypatch, run_depth, files_below
+        self, photo, checkpoint, tmp_path, capsys: Capture, monkeypatch
     ):
         nan = Depth(torch.full((1, 42, 56), torch.nan), "inverse")
         monkeypatch.setattr(DepthModel, "infer", lambda *_, **__: nan)
@@ -70,7 +71,7 @@ class TestFailures:
         assert "NaN or infinite depth" in capsys.readouterr().err
         assert files_below(tmp_path / "out") == []
 
-    def test_a_checkpoint_error_is_one_sentence(self, photo, tmp_path, capsys: Capture, run_depth):
+    def test_a_checkpoint_error_is_one_sentence(self, photo, tmp_path, capsys: Capture):
         (tmp_path / "model.pth").write_text("no model")
         for argv in (["inspect", str(tmp_path / "model.pth")], None):
             status = (
@@ -83,7 +84,7 @@ class TestFailures:
         assert not (tmp_path / "o").exists()
 
     def test_an_output_that_is_a_file_is_refused(
-        self, photo, checkpoint, tmp_path, capsys: Capture, run_depth
+        self, photo, checkpoint, tmp_path, capsys: Capture
     ):
         (tmp_path / "out").write_text("mine")
         assert run_depth(photo, checkpoint, tmp_path / "out") == 2
@@ -92,7 +93,7 @@ class TestFailures:
 
     @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
     def test_a_device_that_is_not_there_is_refused(
-        self, photo, checkpoint, tmp_path, capsys: Capture, run_depth
+        self, photo, checkpoint, tmp_path, capsys: Capture
     ):
         assert run_depth(photo, checkpoint, tmp_path / "out", "--device", "cuda") == 2
         assert capsys.readouterr().err.startswith("error: --device cuda")
@@ -109,15 +110,7 @@ class TestFailures:
         assert error.count("\n") == 1
 
     def test_an_interruption_ends_with_one_line(
-        self,
-        photo,
-        checkpoint,
-        tmp_path,
-        capsys: Capture,
-        monkeypatch,
-        save_photo,
-        run_depth,
-        files_below,
+        self, photo, checkpoint, tmp_path, capsys: Capture, monkeypatch
     ):
         first = save_photo(tmp_path / "a.png", seed=1)
         write = os.replace
@@ -135,9 +128,7 @@ class TestFailures:
 
 class TestAtomicWriting:
     @pytest.mark.parametrize("step", ["fsync", "replace"])
-    def test_a_failure_leaves_the_old_file_and_nothing_else(
-        self, step, tmp_path, monkeypatch, files_below
-    ):
+    def test_a_failure_leaves_the_old_file_and_nothing_else(self, step, tmp_path, monkeypatch):
         target = tmp_path / "depth.png"
         target.write_bytes(b"old")
 
@@ -151,7 +142,7 @@ class TestAtomicWriting:
         assert target.read_bytes() == b"old"
 
     def test_a_full_disk_ends_the_run(
-        self, photo, checkpoint, tmp_path, capsys: Capture, monkeypatch, run_depth, files_below
+        self, photo, checkpoint, tmp_path, capsys: Capture, monkeypatch
     ):
         def full(*_: object) -> None:
             raise OSError(28, "No space left on device")

@@ -8,12 +8,13 @@ import pytest
 
 import dpt_core
 from dpt_core.cli import main
+from tests.unit.cli.command_line import files_below
 
 Capture = pytest.CaptureFixture[str]
 
 
 class TestProcess:
-    def test_the_module_runs(self, photo, checkpoint, tmp_path, files_below):
+    def test_the_module_runs(self, photo, checkpoint, tmp_path):
         command = [sys.executable, "-m", "dpt_core", "depth", str(photo), "--resolution", "42"]
         command += ["--checkpoint", str(checkpoint), "--output", str(tmp_path / "out")]
         root = Path(dpt_core.__file__).parent.parent

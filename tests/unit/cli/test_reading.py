@@ -6,6 +6,7 @@ from PIL import Image
 
 from dpt_core.cli.files.errors import FileError
 from dpt_core.cli.files.images import read_image
+from tests.unit.cli.command_line import run_depth
 
 
 class TestReading:
@@ -33,7 +34,7 @@ class TestReading:
         Image.fromarray(np.ascontiguousarray(stored)).save(path, exif=exif, lossless=True)
         np.testing.assert_array_equal(read_image(path), pixels.astype(np.float32) / 255)
 
-    def test_depth_has_the_upright_size(self, checkpoint, tmp_path, run_depth):
+    def test_depth_has_the_upright_size(self, checkpoint, tmp_path):
         exif = Image.Exif()
         exif[0x0112] = 6
         Image.new("RGB", (60, 30)).save(tmp_path / "turned.jpg", exif=exif)

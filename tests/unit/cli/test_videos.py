@@ -17,6 +17,7 @@ from dpt_core.cli.files import videos
 from dpt_core.cli.files.plan import PlannedInput
 from dpt_core.depth_map import Depth
 from dpt_core.estimate.model import DepthModel
+from tests.unit.cli.command_line import files_below, run_depth, save_photo
 
 Capture = pytest.CaptureFixture[str]
 
@@ -50,9 +51,7 @@ def save_clip(path: Path, pictures: list[np.ndarray], turn: int = 0) -> Path:
 class TestVideos:
     """Frames are lossless in these clips, so that they are just the pictures they were made of."""
 
-    def test_every_frame_is_what_its_picture_gives(
-        self, checkpoint, tmp_path, capsys: Capture, run_depth, files_below
-    ):
+    def test_every_frame_is_what_its_picture_gives(self, checkpoint, tmp_path, capsys: Capture):
         pictures = frames(3)
         clip = save_clip(tmp_path / "clip.mkv", pictures)
         photos = [tmp_path / f"photos/{n:06}.png" for n in (1, 2, 3)]
@@ -76,7 +75,7 @@ class TestVideos:
         (upright,) = [read() for read in videos.read_frames(clip)]
         np.testing.assert_array_equal(upright, np.rot90(pixels[0]).astype(np.float32) / 255)
 
-    def test_frames_are_decoded_one_at_a_time(self, checkpoint, tmp_path, monkeypatch, run_depth):
+    def test_frames_are_decoded_one_at_a_time(self, checkpoint, tmp_path, monkeypatch):
         clip = save_clip(tmp_path / "clip.mkv", frames(4))
         decoded = []
         monkeypatch.setattr(
@@ -97,9 +96,7 @@ class TestVideos:
         assert there == [1, 2, 3, 4]
 
     @pytest.mark.parametrize("more", [[], ["--steady"]])
-    def test_only_frames_that_lack_are_made(
-        self, more, checkpoint, tmp_path, capsys: Capture, run_depth, files_below
-    ):
+    def test_only_frames_that_lack_are_made(self, more, checkpoint, tmp_path, capsys: Capture):
         clip = save_clip(tmp_path / "clip.mkv", frames(3))
         out = tmp_path / "out"
         run_depth(clip, checkpoint, out, *more)
@@ -116,7 +113,7 @@ class TestVideos:
         assert "0 written, 0 skipped, 3 already there" in capsys.readouterr().out
         assert len(files_below(tmp_path / "out")) == 3
 
-    def test_steady_is_the_steady_range(self, checkpoint, tmp_path, run_depth):
+    def test_steady_is_the_steady_range(self, checkpoint, tmp_path):
         clip = save_clip(tmp_path / "clip.mkv", frames(4))
         out = tmp_path / "out"
         run_depth(clip, checkpoint, out, "--format", "npy")
@@ -129,14 +126,12 @@ class TestVideos:
             with Image.open(out / f"clip/{n:06}.png") as picture:
                 assert np.abs(np.asarray(picture) - expected).max() <= 0.5001
 
-    def test_steady_refuses_another_format(self, checkpoint, tmp_path, capsys: Capture, run_depth):
+    def test_steady_refuses_another_format(self, checkpoint, tmp_path, capsys: Capture):
         more = ("--steady", "--format", "png16")
         assert run_depth(tmp_path / "clip.mkv", checkpoint, tmp_path / "out", *more) == 2
         assert capsys.readouterr().err.startswith("error: --steady makes png8")
 
-    def test_folders_hold_videos_too(
-        self, checkpoint, tmp_path, save_photo, run_depth, files_below
-    ):
+    def test_folders_hold_videos_too(self, checkpoint, tmp_path):
         shots = tmp_path / "shots"
         save_photo(shots / "a.png")
         for name in ("a.mkv", "day/b.MKV", "day/b.mp4"):
@@ -146,9 +141,7 @@ class TestVideos:
         assert files_below(tmp_path / "out") == results
 
     @pytest.mark.parametrize("name", ["clip/000001.png", "CLIP/other.png"])
-    def test_frames_never_mix_with_other_results(
-        self, name, checkpoint, tmp_path, capsys: Capture, save_photo, run_depth
-    ):
+    def test_frames_never_mix_with_other_results(self, name, checkpoint, tmp_path, capsys: Capture):
         shots = tmp_path / "shots"
         save_photo(shots / name)
         save_clip(shots / "clip.mkv", frames(1))
@@ -156,9 +149,7 @@ class TestVideos:
         assert "would both be in" in capsys.readouterr().err
         assert not (tmp_path / "out").exists()
 
-    def test_frames_never_replace_images(
-        self, checkpoint, tmp_path, capsys: Capture, save_photo, run_depth
-    ):
+    def test_frames_never_replace_images(self, checkpoint, tmp_path, capsys: Capture):
         image = save_photo(tmp_path / "clip/000001.png")
         before = image.read_bytes()
         clip = save_clip(tmp_path / "clip.mkv", frames(1))
@@ -169,7 +160,7 @@ class TestVideos:
 
     @pytest.mark.parametrize("more", [[], ["--steady"]])
     def test_videos_that_cannot_be_read_are_skipped(
-        self, more, photo, checkpoint, tmp_path, capsys: Capture, run_depth, files_below
+        self, more, photo, checkpoint, tmp_path, capsys: Capture
     ):
         empty, text = tmp_path / "empty.mp4", tmp_path / "text.mp4"
         empty.touch()
@@ -183,7 +174,7 @@ class TestVideos:
         assert files_below(tmp_path / "out") == ["photo.png"]
 
     def test_without_pyav_it_is_named(
-        self, photo, checkpoint, tmp_path, capsys: Capture, monkeypatch, run_depth, files_below
+        self, photo, checkpoint, tmp_path, capsys: Capture, monkeypatch
     ):
         clip = save_clip(tmp_path / "clip.mkv", frames(1))
         monkeypatch.setitem(sys.modules, "av", None)
@@ -194,7 +185,7 @@ class TestVideos:
         assert error.count("\n") == 1
         assert files_below(tmp_path / "out") == ["photo.png"]
 
-    def test_an_image_does_not_need_pyav(self, photo, checkpoint, tmp_path, monkeypatch, run_depth):
+    def test_an_image_does_not_need_pyav(self, photo, checkpoint, tmp_path, monkeypatch):
         monkeypatch.setitem(sys.modules, "av", None)
         assert run_depth(photo, checkpoint, tmp_path / "out") == 0
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import dpt_core
+from tests.unit.checkpoint.hostile.refusal import refusal
 
 
 class Payload:
@@ -38,7 +39,7 @@ def save_bare(content: Any, path: Path) -> None:
 
 class TestPickle:
     @pytest.mark.parametrize("write", [save_archive, save_legacy, save_bare])
-    def test_payload_does_not_run(self, write, tmp_path, refusal):
+    def test_payload_does_not_run(self, write, tmp_path):
         path, marker = tmp_path / "payload.pth", tmp_path / "marker"
         write({"weight": torch.ones(2), "run": Payload(marker)}, path)
         message = refusal(path)
@@ -47,26 +48,26 @@ class TestPickle:
         assert "plain weights" in message
 
     @pytest.mark.parametrize("write", [save_archive, save_legacy])
-    def test_harmless_object_is_named(self, write, tmp_path, refusal):
+    def test_harmless_object_is_named(self, write, tmp_path):
         path = tmp_path / "trainer.pth"
         write({"model": {"weight": torch.ones(2)}, "args": Namespace(epochs=3)}, path)
         message = refusal(path)
         assert "asks for argparse.Namespace" in message
         assert ".safetensors" in message
 
-    def test_whole_module(self, tmp_path, refusal):
+    def test_whole_module(self, tmp_path):
         path = tmp_path / "module.pth"
         torch.save(torch.nn.Linear(2, 2), path)
         assert "torch.nn.modules.linear.Linear" in refusal(path)
 
     @pytest.mark.filterwarnings("ignore")  # PyTorch advises against it, and so do we
-    def test_torchscript(self, tmp_path, refusal):
+    def test_torchscript(self, tmp_path):
         path = tmp_path / "script.pt"
         torch.jit.script(torch.nn.Linear(2, 2)).save(str(path))
         assert "TorchScript" in refusal(path)
 
     @pytest.mark.parametrize("module", ["builtins", "__builtin__", "exceptions"])
-    def test_memory_bomb_of_a_few_bytes(self, module, tmp_path, refusal):
+    def test_memory_bomb_of_a_few_bytes(self, module, tmp_path):
         path = tmp_path / "bomb.pth"
         # bytearray(2**39)
         number = b"\x8a\x06\0\0\0\0\x80\0"
@@ -84,7 +85,7 @@ class TestPickle:
             ({1: torch.ones(2)}, "a dictionary"),
         ],
     )
-    def test_no_state_dict(self, content, found, tmp_path, refusal):
+    def test_no_state_dict(self, content, found, tmp_path):
         path = tmp_path / "other.pth"
         torch.save(content, path)
         message = refusal(path)
@@ -105,18 +106,18 @@ class TestPickle:
         ],
     )
     @pytest.mark.filterwarnings("ignore")  # some of these are new in PyTorch, some are old
-    def test_tensor_that_is_not_plain(self, change, found, tmp_path, refusal):
+    def test_tensor_that_is_not_plain(self, change, found, tmp_path):
         path = tmp_path / "odd.pth"
         torch.save({"x": change(torch.ones(3, 3))}, path)
         assert found in refusal(path)
 
-    def test_many_views_of_one_storage(self, tmp_path, refusal):
+    def test_many_views_of_one_storage(self, tmp_path):
         path = tmp_path / "views.pth"
         storage = torch.ones(10_000)
         torch.save({f"x{i}": storage[i:] for i in range(1000)}, path)
         assert "claims more values for its 1,000 tensors" in refusal(path)
 
-    def test_storage_that_claims_more_than_its_record(self, tmp_path, refusal):
+    def test_storage_that_claims_more_than_its_record(self, tmp_path):
         path = tmp_path / "record.pth"
         torch.save({"x": torch.ones(4), "y": torch.ones(1000)}, path)
         # x's storage and size, from 4 to a million; without a check sum
@@ -128,7 +129,7 @@ class TestPickle:
         )
         assert "not a complete PyTorch file" in refusal(path)
 
-    def test_damaged_pickle_is_told_by_its_check_sum(self, tmp_path, refusal):
+    def test_damaged_pickle_is_told_by_its_check_sum(self, tmp_path):
         path = tmp_path / "flipped.pth"
         torch.save({"first": torch.zeros(4), "second": torch.ones(4)}, path)
         data = path.read_bytes()
@@ -146,13 +147,13 @@ class TestPickle:
             torch.serialization.set_crc32_options(True)
         assert dpt_core.load(path).inspection.family == "Depth Anything V1"
 
-    def test_compressed_archive(self, tmp_path, refusal):
+    def test_compressed_archive(self, tmp_path):
         path = tmp_path / "packed.pth"
         torch.save({"x": torch.zeros(1000)}, path)
         self.rewrite(path, lambda data: data, zipfile.ZIP_DEFLATED)
         assert "a packed archive" in refusal(path)
 
-    def test_archive_that_claims_more_than_it_holds(self, tmp_path, refusal):
+    def test_archive_that_claims_more_than_it_holds(self, tmp_path):
         path = tmp_path / "absurd.pth"
         torch.save({"x": torch.zeros(1000)}, path)
         data = bytearray(path.read_bytes())
@@ -163,7 +164,7 @@ class TestPickle:
         path.write_bytes(data)
         assert "a packed archive" in refusal(path)
 
-    def test_archive_of_other_things(self, tmp_path, refusal):
+    def test_archive_of_other_things(self, tmp_path):
         path = tmp_path / "release.pth"
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("weights/model.pth", b"x" * 100)

@@ -1,7 +1,6 @@
 """Every size is read off the weights: the whole configuration of each published checkpoint."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +11,8 @@ import dpt_core
 from dpt_core import CheckpointError, DPTConfig, HybridConfig, ImageRule, SwinConfig, ViTConfig
 from dpt_core.depth.config import DepthHeadConfig, Four, ReassembleConfig
 from dpt_core.loading import inspect
+from tests.builders import write_depth_anything
+from tests.published import write_header
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean, std
 HALF = (0.5, 0.5, 0.5)
@@ -252,13 +253,13 @@ PARAMETERS = {
 
 
 def test_the_whole_configuration_of_every_published_checkpoint(
-    manifests: dict[str, Any], write_header: Callable[..., Path], tmp_path: Path
+    manifests: dict[str, Any], tmp_path: Path
 ) -> None:
     assert PUBLISHED.keys() == manifests.keys()
     for name, expected in PUBLISHED.items():
         is_folder = "/" in name
         path = tmp_path / (f"{name}/model.safetensors" if is_folder else f"{name}.safetensors")
-        write_header(manifests[name]["state_dict"], path)
+        write_header(path, manifests[name]["state_dict"])
         inspection = inspect(path)
         assert inspection.config == expected, name
         millions = PARAMETERS.get(name)
@@ -276,9 +277,7 @@ def test_the_whole_configuration_of_every_published_checkpoint(
         {"blocks": 24, "grid": 3},
     ],
 )
-def test_sizes_that_nobody_published_load_and_run(
-    sizes: dict[str, Any], write_depth_anything: Callable[..., Path], tmp_path: Path
-) -> None:
+def test_sizes_that_nobody_published_load_and_run(sizes: dict[str, Any], tmp_path: Path) -> None:
     model = dpt_core.load(write_depth_anything(tmp_path / "depth_anything_v2.pth", **sizes))
     encoder = model.config.encoder
     assert isinstance(encoder, ViTConfig)
@@ -314,21 +313,20 @@ def test_a_wrong_shape_is_an_error_with_the_files_own_key(
     shape: tuple[int, ...],
     found: str,
     depth_anything_header: dict[str, Any],
-    write_header: Callable[..., Path],
     tmp_path: Path,
 ) -> None:
     header = depth_anything_header | {key: ["float32", *shape]}
     with pytest.raises(CheckpointError, match=found):
-        inspect(write_header(header, tmp_path / "depth_anything_v2.safetensors"))
+        inspect(write_header(tmp_path / "depth_anything_v2.safetensors", header))
 
 
 def test_too_few_blocks_and_gaps_are_errors(
-    depth_anything_header: dict[str, Any], write_header: Callable[..., Path], tmp_path: Path
+    depth_anything_header: dict[str, Any], tmp_path: Path
 ) -> None:
     gap = {k: v for k, v in depth_anything_header.items() if ".blocks.4." not in k}
     with pytest.raises(CheckpointError, match="none numbered 4"):
-        inspect(write_header(gap, tmp_path / "gap.safetensors"))
+        inspect(write_header(tmp_path / "gap.safetensors", gap))
     fourth = re.compile(r"pretrained\.blocks\.([3-9]|1\d)\.")
     three = {k: v for k, v in depth_anything_header.items() if not fourth.match(k)}
     with pytest.raises(CheckpointError, match="3 blocks"):
-        inspect(write_header(three, tmp_path / "three.safetensors"))
+        inspect(write_header(tmp_path / "three.safetensors", three))

@@ -12,6 +12,7 @@ from dpt_core.checkpoint.detect import detect
 from dpt_core.depth.families import FAMILIES
 from dpt_core.depth.network import DPT
 from dpt_core.loading import inspect
+from tests.published import convert_published, published_state, write_header
 
 Manifests = dict[str, dict[str, Any]]
 Function = Callable[..., Any]
@@ -24,9 +25,7 @@ def build(converted: Any) -> DPT:
     return net
 
 
-def test_published_checkpoints_are_one_layout_each_and_load_strictly(
-    manifests: Manifests, published_state: Function, convert_published: Function
-) -> None:
+def test_published_checkpoints_are_one_layout_each_and_load_strictly(manifests: Manifests) -> None:
     assert len(manifests) == 44
     for name, manifest in manifests.items():
         keys = published_state(name).keys()
@@ -37,9 +36,7 @@ def test_published_checkpoints_are_one_layout_each_and_load_strictly(
         assert build(converted).config == converted.config
 
 
-def test_published_checkpoints_load_without_their_optional_keys(
-    manifests: Manifests, convert_published: Function
-) -> None:
+def test_published_checkpoints_load_without_their_optional_keys(manifests: Manifests) -> None:
     optional = {name: m["optional_keys"] for name, m in manifests.items() if m["optional_keys"]}
     assert optional.keys() == {"Intel/dpt-large", "Intel/dpt-hybrid-midas"}
     for name, keys in optional.items():
@@ -58,16 +55,12 @@ def test_published_checkpoints_load_without_their_optional_keys(
         ("pretrained.model.head.", "dpt_hybrid_384"),
     ],
 )
-def test_what_no_network_uses_may_be_missing(
-    unused: str, name: str, manifests: Manifests, convert_published: Function
-) -> None:
+def test_what_no_network_uses_may_be_missing(unused: str, name: str, manifests: Manifests) -> None:
     assert any(unused in key for key in manifests[name]["state_dict"])
     build(convert_published(name, without=lambda key: unused in key))
 
 
-def test_an_incomplete_file_names_the_nearest_family_and_the_key(
-    published_state: Function,
-) -> None:
+def test_an_incomplete_file_names_the_nearest_family_and_the_key() -> None:
     key = "depth_head.scratch.output_conv2.2.weight"
     tensors = published_state("depth_anything_v2_vits", without=key.__eq__)
     with pytest.raises(CheckpointError, match=f"most like Depth Anything .* lacks {key}"):
@@ -91,9 +84,7 @@ def test_an_unknown_model_is_described_by_its_keys() -> None:
         ("conditional_log_binomial.mlp.weight", "ZoeDepth"),
     ],
 )
-def test_well_known_others_are_refused_by_name(
-    key: str, found: str, published_state: Function
-) -> None:
+def test_well_known_others_are_refused_by_name(key: str, found: str) -> None:
     alone = {key: torch.empty(0)}
     with pytest.raises(CheckpointError, match=found):
         detect(alone, FAMILIES, "other.pth")
@@ -102,11 +93,9 @@ def test_well_known_others_are_refused_by_name(
         detect(published_state("depth_anything_v2_vits") | alone, FAMILIES, "other.pth")
 
 
-def test_inspect_reads_a_published_file_by_its_header(
-    manifests: Manifests, write_header: Callable[..., Path], tmp_path: Path
-) -> None:
+def test_inspect_reads_a_published_file_by_its_header(manifests: Manifests, tmp_path: Path) -> None:
     manifest = manifests["depth_anything_v2_vitg"]
-    path = write_header(manifest["state_dict"], tmp_path / "depth_anything_v2_vitg.safetensors")
+    path = write_header(tmp_path / "depth_anything_v2_vitg.safetensors", manifest["state_dict"])
     inspection = inspect(path)
     assert inspection.bytes > 5e9  # a hole: there is nothing to read but the header
     assert inspection.bytes == path.stat().st_size

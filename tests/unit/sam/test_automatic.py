@@ -1,13 +1,10 @@
 """The automatic mask generator's parts, and what its parity test does not see."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 import dpt_core
 from dpt_core import MaskRules, SamModel
@@ -19,18 +16,13 @@ from dpt_core.sam.connected_components import (
     remove_small_components,
 )
 from dpt_core.sam.crops import crop_boxes, point_grid
+from tests.builders import tiny_sam, tiny_sam_image, write_checkpoint
 
 
 @pytest.fixture(scope="module")
-def tiny(request: pytest.FixtureRequest) -> dict[str, Tensor]:
-    return load_file(Path(request.config.rootpath, "tests/fixtures/sam/tiny.safetensors"))
-
-
-@pytest.fixture(scope="module")
-def model(tiny: dict[str, Tensor], tmp_path_factory: pytest.TempPathFactory) -> SamModel:
+def model(tmp_path_factory: pytest.TempPathFactory) -> SamModel:
     path = tmp_path_factory.mktemp("sam") / "sam.safetensors"
-    save_file({k.removeprefix("sd."): v for k, v in tiny.items() if k.startswith("sd.")}, path)
-    return dpt_core.load_sam(path)
+    return dpt_core.load_sam(write_checkpoint(path, tiny_sam()))
 
 
 def flood(mask: np.ndarray, steps: list[tuple[int, int]]) -> list[set[tuple[int, int]]]:
@@ -160,9 +152,9 @@ def test_stability_is_the_share_that_stays() -> None:
 
 
 def test_each_image_has_its_masks_and_progress_counts_on(
-    model: SamModel, tiny: dict[str, Tensor]
+    model: SamModel,
 ) -> None:
-    images = tiny["in.image"].permute(2, 0, 1).unsqueeze(0).float() / 255
+    images = tiny_sam_image()
     batch = torch.cat([images, torch.zeros_like(images)])
     seen = []
     rules = MaskRules(points_per_side=4, points_per_batch=7, pred_iou_thresh=0.5)

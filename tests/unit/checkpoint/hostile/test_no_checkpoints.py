@@ -10,6 +10,8 @@ import pytest
 import torch
 
 import dpt_core
+from tests.builders import write_checkpoint
+from tests.unit.checkpoint.hostile.refusal import refusal
 
 ONE = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
 
@@ -42,20 +44,18 @@ class TestNotACheckpoint:
         ],
     )
     @pytest.mark.parametrize("name", ["model.pth", "model.safetensors"])
-    def test_content_is_named_whatever_the_suffix(self, content, found, name, tmp_path, refusal):
+    def test_content_is_named_whatever_the_suffix(self, content, found, name, tmp_path):
         path = tmp_path / name
         path.write_bytes(content)
         message = refusal(path)
         assert found in message
         assert "Download" in message
 
-    def test_missing_file(self, tmp_path, refusal):
+    def test_missing_file(self, tmp_path):
         assert "There is no file" in refusal(tmp_path / "gone.pth")
 
-    def test_file_removed_while_it_is_read(
-        self, depth_anything, save, tmp_path, monkeypatch, refusal
-    ):
-        path = save(depth_anything, tmp_path / "going.pth")
+    def test_file_removed_while_it_is_read(self, depth_anything, tmp_path, monkeypatch):
+        path = write_checkpoint(tmp_path / "going.pth", depth_anything)
 
         def remove_first(*_: Any, **__: Any) -> None:
             path.unlink(missing_ok=True)
@@ -64,12 +64,12 @@ class TestNotACheckpoint:
         monkeypatch.setattr(torch, "load", remove_first)
         assert "moved, renamed or deleted" in refusal(path)
 
-    def test_folder_without_weights(self, tmp_path, refusal):
+    def test_folder_without_weights(self, tmp_path):
         (tmp_path / "checkpoints").mkdir()
         assert "holds neither model.safetensors" in refusal(tmp_path / "checkpoints")
 
-    def test_file_that_may_not_be_read(self, depth_anything, save, tmp_path, monkeypatch, refusal):
-        path = save(depth_anything, tmp_path / "secret.safetensors")
+    def test_file_that_may_not_be_read(self, depth_anything, tmp_path, monkeypatch):
+        path = write_checkpoint(tmp_path / "secret.safetensors", depth_anything)
         open_file = Path.open
 
         def deny(self: Path, *arguments: Any, **options: Any) -> Any:
@@ -81,18 +81,18 @@ class TestNotACheckpoint:
         assert "could not be read (Permission denied)" in refusal(path)
 
     @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are of Unix")
-    def test_pipe_is_not_waited_for(self, tmp_path, refusal):
+    def test_pipe_is_not_waited_for(self, tmp_path):
         os.mkfifo(tmp_path / "pipe.pth")
         assert "is not a file" in refusal(tmp_path / "pipe.pth")
 
     @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no such device")
-    def test_device_is_not_read(self, refusal):
+    def test_device_is_not_read(self):
         assert "is not a file" in refusal(Path("/dev/zero"))
 
 
 class TestCutOff:
-    def test_safetensors_says_how_much_is_there(self, depth_anything, save, tmp_path, refusal):
-        path = save(depth_anything, tmp_path / "part.safetensors")
+    def test_safetensors_says_how_much_is_there(self, depth_anything, tmp_path):
+        path = write_checkpoint(tmp_path / "part.safetensors", depth_anything)
         data = path.read_bytes()
         path.write_bytes(data[:-1000])
         total = len(data)
@@ -104,19 +104,19 @@ class TestCutOff:
 
     @pytest.mark.parametrize("is_archive", [True, False])
     @pytest.mark.parametrize("share", [0.001, 0.3, 0.9, 0.9999])
-    def test_pytorch_file(self, is_archive, share, depth_anything, tmp_path, refusal):
+    def test_pytorch_file(self, is_archive, share, depth_anything, tmp_path):
         path = tmp_path / "part.pth"
         torch.save(depth_anything, path, _use_new_zipfile_serialization=is_archive)
         path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
         assert "not a complete PyTorch file" in refusal(path)
 
-    def test_published_file_is_known_by_its_name(self, depth_anything, save, tmp_path, refusal):
-        path = save(depth_anything, tmp_path / "depth_anything_v2_vits.pth")
+    def test_published_file_is_known_by_its_name(self, depth_anything, tmp_path):
+        path = write_checkpoint(tmp_path / "depth_anything_v2_vits.pth", depth_anything)
         path.write_bytes(path.read_bytes()[:300_000])
         assert "cut off: 0.3 of 99.2 MB" in refusal(path)
 
-    def test_file_that_shrinks_while_it_is_read(self, depth_anything, save, tmp_path, monkeypatch):
-        path = save(depth_anything, tmp_path / "shrinking.safetensors")
+    def test_file_that_shrinks_while_it_is_read(self, depth_anything, tmp_path, monkeypatch):
+        path = write_checkpoint(tmp_path / "shrinking.safetensors", depth_anything)
         empty = torch.empty
 
         def shrink(*arguments: Any, **options: Any) -> torch.Tensor:
@@ -179,18 +179,18 @@ class TestSafetensorsHeader:
             ),
         ],
     )
-    def test_lie_is_named(self, header, data, found, tmp_path, refusal):
+    def test_lie_is_named(self, header, data, found, tmp_path):
         path = tmp_path / "lies.safetensors"
         path.write_bytes(safetensors_bytes(header, data))
         assert found in refusal(path)
 
     @pytest.mark.parametrize("length", [2**63, 10**9, 2**64 - 1])
-    def test_huge_header(self, length, tmp_path, refusal):
+    def test_huge_header(self, length, tmp_path):
         path = tmp_path / "huge.safetensors"
         path.write_bytes(struct.pack("<Q", length) + b'{"a": 1}')
         assert f"claims to have {length:,} bytes" in refusal(path)
 
-    def test_header_longer_than_the_file(self, tmp_path, refusal):
+    def test_header_longer_than_the_file(self, tmp_path):
         path = tmp_path / "long.safetensors"
         path.write_bytes(struct.pack("<Q", 5000) + b'{"a": 1}')
         assert "cut off: 16 of 5,008 bytes" in refusal(path)

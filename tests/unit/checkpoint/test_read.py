@@ -16,6 +16,8 @@ from torch import Tensor
 from dpt_core import CheckpointError, load
 from dpt_core.checkpoint.read import read
 from dpt_core.loading import inspect
+from tests.builders import write_checkpoint, write_depth_anything
+from tests.published import write_header
 
 State = dict[str, Tensor]
 NAME = "depth_anything_v2_vits"
@@ -24,7 +26,7 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux's /p
 
 
 @pytest.fixture
-def state(write_depth_anything: Callable[..., Path], tmp_path: Path) -> State:
+def state(tmp_path: Path) -> State:
     return torch.load(write_depth_anything(tmp_path / "plain.pth"), weights_only=True)
 
 
@@ -88,29 +90,27 @@ def test_a_prefix_of_some_keys_alone_is_not_removed(state: State, tmp_path: Path
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
 def test_half_precision_repacks_give_what_their_rounded_weights_give(
-    dtype: torch.dtype,
-    suffix: str,
-    state: State,
-    save: Callable[[State, Path], Path],
-    tmp_path: Path,
+    dtype: torch.dtype, suffix: str, state: State, tmp_path: Path
 ) -> None:
-    half = save({k: t.to(dtype) for k, t in state.items()}, tmp_path / f"half/{NAME}{suffix}")
+    half = write_checkpoint(
+        tmp_path / f"half/{NAME}{suffix}", {k: t.to(dtype) for k, t in state.items()}
+    )
     rounded = {k: t.to(dtype).float() for k, t in state.items()}
-    full = save(rounded, tmp_path / f"full/{NAME}{suffix}")
+    full = write_checkpoint(tmp_path / f"full/{NAME}{suffix}", rounded)
     assert torch.equal(depth(half), depth(full))
     assert not torch.equal(depth(half), depth(tmp_path / "plain.pth"))
     assert inspect(half).dtype == str(dtype).removeprefix("torch.")
     assert all(p.dtype == torch.float32 for p in load(half).net.parameters())
 
 
-def shard(state: State, folder: Path, stem: str, save: Callable[[State, Path], Path]) -> None:
+def shard(state: State, folder: Path, stem: str) -> None:
     names = list(state)
     parts = {"a": names[: len(names) // 2], "b": names[len(names) // 2 :]}
     root, suffix = stem.rsplit(".", 1)
     weight_map = {}
     for part, keys in parts.items():
         file = f"{root}-{part}.{suffix}"
-        save({key: state[key] for key in keys}, folder / file)
+        write_checkpoint(folder / file, {key: state[key] for key in keys})
         weight_map |= dict.fromkeys(keys, file)
     (folder / f"{stem}.index.json").write_text(json.dumps({"weight_map": weight_map}))
 
@@ -118,14 +118,14 @@ def shard(state: State, folder: Path, stem: str, save: Callable[[State, Path], P
 @pytest.mark.parametrize("stem", ["model.safetensors", "pytorch_model.bin"])
 @pytest.mark.parametrize("sharded", [False, True])
 def test_folders_of_the_hugging_face_kind(
-    stem: str, sharded: bool, state: State, save: Callable[[State, Path], Path], tmp_path: Path
+    stem: str, sharded: bool, state: State, tmp_path: Path
 ) -> None:
     folder = tmp_path / "Depth-Anything-V2-Small"
     folder.mkdir()
     if sharded:
-        shard(state, folder, stem, save)
+        shard(state, folder, stem)
     else:
-        save(state, folder / stem)
+        write_checkpoint(folder / stem, state)
     (folder / "config.json").write_text('{"model_type": "other"}')
     assert torch.equal(depth(folder), depth(tmp_path / "plain.pth"))
     inspection = inspect(folder)
@@ -147,11 +147,9 @@ def test_a_folder_without_weights_and_a_missing_file_say_so(tmp_path: Path) -> N
 
 
 @linux_only
-def test_inspect_reads_the_header_alone(
-    manifests: dict[str, Any], write_header: Callable[..., Path], tmp_path: Path
-) -> None:
+def test_inspect_reads_the_header_alone(manifests: dict[str, Any], tmp_path: Path) -> None:
     header = manifests["depth_anything_v2_vitg"]["state_dict"]
-    path = write_header(header, tmp_path / "depth_anything_v2_vitg.safetensors")
+    path = write_header(tmp_path / "depth_anything_v2_vitg.safetensors", header)
     assert path.stat().st_size > 5_000_000_000
     inspect(path)  # whatever is read once
 
@@ -167,10 +165,8 @@ def test_inspect_reads_the_header_alone(
 
 @linux_only
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
-def test_nothing_stays_open_or_mapped(
-    suffix: str, state: State, save: Callable[[State, Path], Path], tmp_path: Path
-) -> None:
-    path = save(state, tmp_path / f"{NAME}{suffix}")
+def test_nothing_stays_open_or_mapped(suffix: str, state: State, tmp_path: Path) -> None:
+    path = write_checkpoint(tmp_path / f"{NAME}{suffix}", state)
     model = load(path)
     inspection = inspect(path)
     assert path.name not in Path("/proc/self/maps").read_text()
@@ -208,11 +204,7 @@ sys.stdout.write(str((status("VmHWM") - before) / model.inspection.parameters))
     ],
 )
 def test_memory_holds_the_weights_once(
-    suffix: str,
-    dtype: torch.dtype,
-    limit: float,
-    write_depth_anything: Callable[..., Path],
-    tmp_path: Path,
+    suffix: str, dtype: torch.dtype, limit: float, tmp_path: Path
 ) -> None:
     small = write_depth_anything(tmp_path / f"depth_anything_v2_small{suffix}", dtype)
     sizes = {"width": 448, "hidden": 1024}  # 21 million numbers

@@ -10,6 +10,8 @@ from safetensors.torch import save_file
 
 import dpt_core
 from dpt_core.checkpoint import published as known
+from tests.builders import write_checkpoint
+from tests.unit.checkpoint.hostile.refusal import refusal
 
 IMAGE = torch.rand(1, 3, 40, 56, generator=torch.Generator().manual_seed(1))
 
@@ -23,8 +25,8 @@ class TestTrainingCheckpoint:
     @pytest.mark.parametrize(
         "name", ["state_dict", "model", "model_state_dict", "ema", "params_ema", "ema_state_dict"]
     )
-    def test_model_inside_is_loaded(self, name, depth_anything, save, tmp_path):
-        whole = dpt_core.load(save(depth_anything, tmp_path / "whole.safetensors"))
+    def test_model_inside_is_loaded(self, name, depth_anything, tmp_path):
+        whole = dpt_core.load(write_checkpoint(tmp_path / "whole.safetensors", depth_anything))
         path = tmp_path / "training.ckpt"
         content = {
             "epoch": 7,
@@ -53,40 +55,40 @@ class TestTrainingCheckpoint:
             ("ema.", "online.step", "online.step"),
         ],
     )
-    def test_model_among_other_keys(self, prefix, more, said, depth_anything, save, tmp_path):
+    def test_model_among_other_keys(self, prefix, more, said, depth_anything, tmp_path):
         state = {prefix + key: tensor for key, tensor in depth_anything.items()}
         if more:
             state[more] = torch.ones(1)
-        path = save(state, tmp_path / "depth_anything_v1.safetensors")
+        path = write_checkpoint(tmp_path / "depth_anything_v1.safetensors", state)
         model = dpt_core.load(path)
-        plain = dpt_core.load(save(depth_anything, tmp_path / "plain.safetensors"))
+        plain = dpt_core.load(write_checkpoint(tmp_path / "plain.safetensors", depth_anything))
         assert torch.equal(model.infer(IMAGE).values, plain.infer(IMAGE).values)
         assert len(model.inspection.warnings) == (more is not None)
         assert more is None or said in model.inspection.warnings[0]
         assert dpt_core.inspect(path).warnings == model.inspection.warnings
 
-    def test_parts_compiled_on_their_own(self, depth_anything, save, tmp_path):
+    def test_parts_compiled_on_their_own(self, depth_anything, tmp_path):
         state = {
             key.replace("pretrained.", "pretrained._orig_mod."): tensor
             for key, tensor in depth_anything.items()
         }
-        path = save(state, tmp_path / "depth_anything_v1.pth")
+        path = write_checkpoint(tmp_path / "depth_anything_v1.pth", state)
         assert dpt_core.load(path).inspection.family == "Depth Anything V1"
 
-    def test_two_models(self, depth_anything, save, tmp_path, refusal):
+    def test_two_models(self, depth_anything, tmp_path):
         state = {
             prefix + key: tensor
             for prefix in ("student.", "teacher.")
             for key, tensor in depth_anything.items()
         }
-        message = refusal(save(state, tmp_path / "distilled.pth"))
+        message = refusal(write_checkpoint(tmp_path / "distilled.pth", state))
         assert "2 models, under student. and teacher." in message
 
 
 class TestAfterLoading:
     @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
-    def test_model_does_not_depend_on_its_file(self, suffix, depth_anything, save, tmp_path):
-        path = save(depth_anything, tmp_path / f"replaced{suffix}")
+    def test_model_does_not_depend_on_its_file(self, suffix, depth_anything, tmp_path):
+        path = write_checkpoint(tmp_path / f"replaced{suffix}", depth_anything)
         model = dpt_core.load(path)
         before = model.infer(IMAGE).values
         with path.open("r+b") as file:
@@ -97,8 +99,8 @@ class TestAfterLoading:
 
     @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="reads Linux's own list")
     @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
-    def test_file_is_neither_open_nor_mapped(self, suffix, depth_anything, save, tmp_path):
-        path = save(depth_anything, tmp_path / f"released{suffix}")
+    def test_file_is_neither_open_nor_mapped(self, suffix, depth_anything, tmp_path):
+        path = write_checkpoint(tmp_path / f"released{suffix}", depth_anything)
         model = dpt_core.load(path)
         inspection = dpt_core.inspect(path)
         targets = [os.readlink(link) for link in Path("/proc/self/fd").iterdir() if link.exists()]
@@ -163,8 +165,8 @@ class TestFolder:
             '{"model_type": "depth_anything", "backbone_config": 3}',
         ],
     )
-    def test_nonsense_in_the_config_is_no_evidence(self, config, depth_anything, save, tmp_path):
-        path = save(depth_anything, tmp_path / "model.safetensors")
+    def test_nonsense_in_the_config_is_no_evidence(self, config, depth_anything, tmp_path):
+        path = write_checkpoint(tmp_path / "model.safetensors", depth_anything)
         (tmp_path / "config.json").write_text(config)
         (tmp_path / "preprocessor_config.json").write_text('{"image_std": [0, 0, 0]}')
         inspection = dpt_core.load(path).inspection
@@ -173,8 +175,8 @@ class TestFolder:
 
 
 class TestDoctor:
-    def test_known_file_and_its_licence(self, depth_anything, save, tmp_path, monkeypatch):
-        path = save(depth_anything, tmp_path / "renamed.pth")
+    def test_known_file_and_its_licence(self, depth_anything, tmp_path, monkeypatch):
+        path = write_checkpoint(tmp_path / "renamed.pth", depth_anything)
         digest = known._sha256(path, path.stat().st_size, 0)
         published = known.PublishedFile(
             "da_tiny.pth", "Apache-2.0", path.stat().st_size, digest, "v1"
@@ -184,15 +186,15 @@ class TestDoctor:
         assert inspection.published == published
         assert "published file: da_tiny.pth, Apache-2.0" in inspection.summary()
 
-    def test_file_of_the_same_size_is_not_taken_for_it(
-        self, depth_anything, save, tmp_path, monkeypatch
-    ):
-        path = save(depth_anything, tmp_path / "renamed.pth")
+    def test_file_of_the_same_size_is_not_taken_for_it(self, depth_anything, tmp_path, monkeypatch):
+        path = write_checkpoint(tmp_path / "renamed.pth", depth_anything)
         published = known.PublishedFile("da_tiny.pth", "MIT", path.stat().st_size, "0" * 64, "v1")
         monkeypatch.setattr(known, "PUBLISHED", (published,))
         assert dpt_core.inspect(path).published is None
 
-    def test_summary_says_what_it_is(self, depth_anything, save, tmp_path):
-        summary = dpt_core.inspect(save(depth_anything, tmp_path / "model.safetensors")).summary()
+    def test_summary_says_what_it_is(self, depth_anything, tmp_path):
+        summary = dpt_core.inspect(
+            write_checkpoint(tmp_path / "model.safetensors", depth_anything)
+        ).summary()
         for part in ("Depth Anything V1", "official keys", "4 blocks", "float32", "42 pixels"):
             assert part in summary

@@ -3,6 +3,9 @@
 import pytest
 import torch
 
+from tests.builders import write_checkpoint
+from tests.unit.checkpoint.hostile.refusal import refusal
+
 UNSUPPORTED = {
     "Segment Anything (SAM)": "image_encoder.blocks.0.attn.qkv.weight",
     "SAM-HQ": "image_encoder.blocks.0.attn.qkv.weight mask_decoder.hf_token.weight",
@@ -65,14 +68,14 @@ OTHER_LAYOUTS = (  # of the same models
 
 
 @pytest.mark.parametrize(("name", "keys"), [*UNSUPPORTED.items(), *OTHER_LAYOUTS])
-def test_other_architectures_are_named(name, keys, save, tmp_path, refusal):
+def test_other_architectures_are_named(name, keys, tmp_path):
     state = {key: torch.ones(2) for key in keys.split()}
-    message = refusal(save(state, tmp_path / "other.safetensors"))
+    message = refusal(write_checkpoint(tmp_path / "other.safetensors", state))
     assert f"other.safetensors is {name}" in message
     assert "Depth Anything" in message  # what to choose instead
 
 
-def test_architecture_that_nobody_knows(save, tmp_path, refusal):
+def test_architecture_that_nobody_knows(tmp_path):
     state = {f"layer{i}.weight": torch.ones(2) for i in range(9)}
-    message = refusal(save(state, tmp_path / "mystery.pth"))
+    message = refusal(write_checkpoint(tmp_path / "mystery.pth", state))
     assert "9 tensors such as layer0.weight, layer1.weight, layer2.weight" in message

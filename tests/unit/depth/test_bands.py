@@ -1,7 +1,6 @@
 """The decoder keeps little: bands of rows give what all rows at once give, and maps are let go."""
 
 import weakref
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from dpt_core.depth.config import DepthHeadConfig
 from dpt_core.depth.heads import bands
 from dpt_core.depth.heads.depth import DepthHead
 from dpt_core.layers.resize import ResizedRows, resize_map
+from tests.builders import write_depth_anything
 
 SIZES = [((30, 40), (53, 71)), ((20, 21), (20, 37)), ((1, 5), (7, 9)), ((9, 9), (9, 9))]
 
@@ -55,9 +55,7 @@ def test_bands_give_what_all_rows_at_once_give(
         torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-6)
 
 
-def test_maps_are_let_go_once_the_next_part_has_read_them(
-    write_depth_anything: Callable[..., Path], tmp_path: Path
-) -> None:
+def test_maps_are_let_go_once_the_next_part_has_read_them(tmp_path: Path) -> None:
     net = load(write_depth_anything(tmp_path / "depth_anything_v2.safetensors")).net
     references: list[weakref.ref[Tensor]] = []
     alive = []

@@ -13,6 +13,8 @@ from dpt_core.checkpoint import published
 from dpt_core.checkpoint.hints import Hint
 from dpt_core.checkpoint.published import PublishedFile
 from dpt_core.loading import inspect
+from tests.builders import write_depth_anything
+from tests.published import write_header
 
 Write = Callable[..., Path]
 
@@ -55,14 +57,9 @@ NAMES = [
 
 @pytest.mark.parametrize(("name", "variant", "max_depth"), NAMES)
 def test_published_names_tell(
-    name: str,
-    variant: str,
-    max_depth: float | None,
-    depth_anything_header: Any,
-    write_header: Write,
-    tmp_path: Path,
+    name: str, variant: str, max_depth: float | None, depth_anything_header: Any, tmp_path: Path
 ) -> None:
-    found = hints(write_header(depth_anything_header, tmp_path / "here" / name))
+    found = hints(write_header(tmp_path / "here" / name, depth_anything_header))
     assert found["variant"].value == variant
     assert found["max_depth"].value == max_depth
     assert "name" in found["variant"].evidence
@@ -71,9 +68,9 @@ def test_published_names_tell(
 
 
 def test_a_name_that_says_nothing_gives_the_named_default(
-    depth_anything_header: Any, write_header: Write, tmp_path: Path
+    depth_anything_header: Any, tmp_path: Path
 ) -> None:
-    path = write_header(depth_anything_header, tmp_path / "models" / "depth" / "model.safetensors")
+    path = write_header(tmp_path / "models" / "depth" / "model.safetensors", depth_anything_header)
     found = hints(path)
     assert found["variant"].value == "v2"
     assert found["variant"].is_default
@@ -85,10 +82,7 @@ def test_a_name_that_says_nothing_gives_the_named_default(
 
 
 def test_argument_before_hash_before_config_before_metadata_before_name(
-    depth_anything_header: Any,
-    write_header: Write,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    depth_anything_header: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "models" / "depth_anything_v2_metric_vkitti.safetensors"
 
@@ -98,10 +92,10 @@ def test_argument_before_hash_before_config_before_metadata_before_name(
         assert len(evidence) == 1  # both from one source
         return both["variant"].value, both["max_depth"].value, evidence.pop()
 
-    write_header(depth_anything_header, path)
+    write_header(path, depth_anything_header)
     assert found() == ("v2", 80.0, "the")  # name
     notes = {"title": "Depth-Anything-Small", "max_depth": "10"}
-    write_header(depth_anything_header, path, notes)
+    write_header(path, depth_anything_header, notes)
     assert found() == ("v1", 10.0, "the")
     assert "metadata" in hints(path)["variant"].evidence
     assert "metadata" in hints(path)["max_depth"].evidence
@@ -121,12 +115,9 @@ def test_argument_before_hash_before_config_before_metadata_before_name(
 
 
 def test_a_file_of_a_known_size_with_another_hash_is_not_known(
-    depth_anything_header: Any,
-    write_header: Write,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    depth_anything_header: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = write_header(depth_anything_header, tmp_path / "depth_anything_v2_vits.safetensors")
+    path = write_header(tmp_path / "depth_anything_v2_vits.safetensors", depth_anything_header)
     entry = PublishedFile("x.pth", "Apache-2.0", path.stat().st_size, "0" * 64, "v1", 20.0)
     monkeypatch.setattr(published, "PUBLISHED", (entry,))
     assert hints(path)["variant"].value == "v2"
@@ -142,9 +133,9 @@ def test_a_file_of_a_known_size_with_another_hash_is_not_known(
     ],
 )
 def test_config_tells_the_version_by_its_taps(
-    taps: Any, variant: str | None, depth_anything_header: Any, write_header: Write, tmp_path: Path
+    taps: Any, variant: str | None, depth_anything_header: Any, tmp_path: Path
 ) -> None:
-    path = write_header(depth_anything_header, tmp_path / "models" / "model.safetensors")
+    path = write_header(tmp_path / "models" / "model.safetensors", depth_anything_header)
     write_config(
         path.parent, depth_estimation_type="relative", backbone_config={"out_indices": taps}
     )
@@ -160,10 +151,10 @@ def test_config_tells_the_version_by_its_taps(
     [("model.safetensors", True), ("pytorch_model.bin", True), ("vits.safetensors", False)],
 )
 def test_config_is_that_of_the_files_that_are_named_like_its_own(
-    name: str, is_its: bool, depth_anything_header: Any, write_header: Write, tmp_path: Path
+    name: str, is_its: bool, depth_anything_header: Any, tmp_path: Path
 ) -> None:
-    write_header(depth_anything_header, tmp_path / "models" / "another.safetensors")
-    path = write_header(depth_anything_header, tmp_path / "models" / name)
+    write_header(tmp_path / "models" / "another.safetensors", depth_anything_header)
+    path = write_header(tmp_path / "models" / name, depth_anything_header)
     write_config(path.parent, depth_estimation_type="metric", max_depth=20)
     assert hints(path)["max_depth"].is_default != is_its
 
@@ -179,9 +170,9 @@ def test_config_is_that_of_the_files_that_are_named_like_its_own(
     ],
 )
 def test_other_and_damaged_configs_are_no_evidence(
-    text: str, depth_anything_header: Any, write_header: Write, tmp_path: Path
+    text: str, depth_anything_header: Any, tmp_path: Path
 ) -> None:
-    path = write_header(depth_anything_header, tmp_path / "models" / "model.safetensors")
+    path = write_header(tmp_path / "models" / "model.safetensors", depth_anything_header)
     (path.parent / "config.json").write_text(text)
     found = hints(path)
     assert found["variant"].is_default
@@ -189,9 +180,9 @@ def test_other_and_damaged_configs_are_no_evidence(
 
 
 def test_normalisation_comes_from_the_preprocessor_if_there_is_one(
-    depth_anything_header: Any, write_header: Write, tmp_path: Path
+    depth_anything_header: Any, tmp_path: Path
 ) -> None:
-    path = write_header(depth_anything_header, tmp_path / "models" / "model.safetensors")
+    path = write_header(tmp_path / "models" / "model.safetensors", depth_anything_header)
     other = {"image_mean": [0.1, 0.2, 0.3], "image_std": [0.4, 0.5, 1]}
     (path.parent / "preprocessor_config.json").write_text(json.dumps(other))
     assert inspect(path).config.image.mean == (0.485, 0.456, 0.406)  # whose is it?
@@ -200,9 +191,7 @@ def test_normalisation_comes_from_the_preprocessor_if_there_is_one(
     assert (rule.mean, rule.std) == ((0.1, 0.2, 0.3), (0.4, 0.5, 1.0))
 
 
-def test_v2_is_defined_for_three_block_counts(
-    write_depth_anything: Callable[..., Path], tmp_path: Path
-) -> None:
+def test_v2_is_defined_for_three_block_counts(tmp_path: Path) -> None:
     path = write_depth_anything(tmp_path / "depth_anything_v2_tiny.safetensors", blocks=6)
     assert hints(path)["variant"].value == "v1"
     assert "6 blocks" in hints(path)["variant"].evidence
@@ -221,19 +210,15 @@ def test_v2_is_defined_for_three_block_counts(
     ],
 )
 def test_impossible_requests_are_refused(
-    overrides: dict[str, Any],
-    message: str,
-    depth_anything_header: Any,
-    write_header: Write,
-    tmp_path: Path,
+    overrides: dict[str, Any], message: str, depth_anything_header: Any, tmp_path: Path
 ) -> None:
-    path = write_header(depth_anything_header, tmp_path / "depth_anything_v2.safetensors")
+    path = write_header(tmp_path / "depth_anything_v2.safetensors", depth_anything_header)
     with pytest.raises(CheckpointError, match=message):
         inspect(path, **overrides)
 
 
 def test_depth_anything_3_is_metric_by_name_alone(
-    manifests: dict[str, Any], write_header: Write, tmp_path: Path
+    manifests: dict[str, Any], tmp_path: Path
 ) -> None:
     header = manifests["depth-anything/DA3MONO-LARGE"]["state_dict"]
     for name, metric, is_default in (
@@ -241,7 +226,7 @@ def test_depth_anything_3_is_metric_by_name_alone(
         ("da3mono-large", False, False),
         ("models/model", False, True),
     ):
-        path = write_header(header, tmp_path / "here" / f"{name}.safetensors")
+        path = write_header(tmp_path / "here" / f"{name}.safetensors", header)
         assert (hints(path)["metric"].value, hints(path)["metric"].is_default) == (
             metric,
             is_default,
@@ -250,9 +235,9 @@ def test_depth_anything_3_is_metric_by_name_alone(
         inspect(path, max_depth=20)
 
 
-def test_swin_windows(manifests: dict[str, Any], write_header: Write, tmp_path: Path) -> None:
+def test_swin_windows(manifests: dict[str, Any], tmp_path: Path) -> None:
     header = manifests["Intel/dpt-swinv2-base-384"]["state_dict"]
-    path = write_header(header, tmp_path / "models" / "model.safetensors")
+    path = write_header(tmp_path / "models" / "model.safetensors", header)
     found = hints(path)
     assert (found["window"].value, found["side"].value) == (24, 384)
     assert found["window"].is_default
@@ -271,6 +256,6 @@ def test_swin_windows(manifests: dict[str, Any], write_header: Write, tmp_path: 
     assert "config.json" in found["pretrained_window"].evidence
     # The official layout holds masks, whose shape tells windows and side whatever the name.
     header = manifests["dpt_swin2_tiny_256"]["state_dict"]
-    found = hints(write_header(header, tmp_path / "other" / "dpt_swin2_large_384.safetensors"))
+    found = hints(write_header(tmp_path / "other" / "dpt_swin2_large_384.safetensors", header))
     assert (found["window"].value, found["side"].value) == (16, 256)
     assert "masks" in found["window"].evidence

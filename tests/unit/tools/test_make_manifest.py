@@ -1,7 +1,6 @@
 """Manifests of checkpoints, of the form in which the tests keep the published ones."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +9,16 @@ import torch
 
 from dpt_core.depth.families import FAMILIES
 from tests.builders import tiny_checkpoint, write_checkpoint
+from tests.published import write_header
 from tools.make_manifest import main, make_manifest
 
 
 def test_a_published_file_gives_its_manifest_back(
-    manifests: dict[str, Any], write_header: Callable[..., Path], tmp_path: Path
+    manifests: dict[str, Any], tmp_path: Path
 ) -> None:
     name = "depth-anything/DA3MONO-LARGE"
     published = manifests[name]
-    path = write_header(published["state_dict"], tmp_path / name / "model.safetensors")
+    path = write_header(tmp_path / name / "model.safetensors", published["state_dict"])
     (path.parent / "config.json").write_text('{"model_name": "da3mono-large"}')
     found = make_manifest(path.parent, name)
     assert list(found["state_dict"].items()) == list(published["state_dict"].items())

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 import dpt_core
 import dpt_core.sam.image_encoder as image_encoder
 import dpt_core.sam.model as sam_model
 from dpt_core import SamEmbedding, SamModel
+from tests.builders import tiny_sam, tiny_sam_image, write_checkpoint
 
 HEIGHT, WIDTH = 96, 141
 SQUARE = torch.tensor([[[48.0, 30.0]]])  # within the yellow bar of the picture
@@ -21,13 +21,8 @@ ONE = torch.ones(1, 1)
 
 
 @pytest.fixture(scope="module")
-def path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    fixtures = Path(request.config.rootpath, "tests", "fixtures", "sam")
-    tensors = load_file(fixtures / "tiny.safetensors")
-    weights = {k.removeprefix("sd."): v for k, v in tensors.items() if k.startswith("sd.")}
-    file = tmp_path_factory.mktemp("sam") / "sam.safetensors"
-    save_file(weights, file)
-    return file
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_checkpoint(tmp_path_factory.mktemp("sam") / "sam.safetensors", tiny_sam())
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +31,8 @@ def model(path: Path) -> SamModel:
 
 
 @pytest.fixture(scope="module")
-def images(request: pytest.FixtureRequest) -> Tensor:
-    """A picture with two bars and a disc."""
-    fixtures = Path(request.config.rootpath, "tests", "fixtures", "sam")
-    pixels = load_file(fixtures / "tiny.safetensors")["in.image"]
-    return pixels.permute(2, 0, 1).unsqueeze(0).float() / 255
+def images() -> Tensor:
+    return tiny_sam_image()
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Images in, depth out: chunks, progress, memory, odd images, number formats."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,13 @@ from dpt_core.depth.families import FAMILIES
 from dpt_core.depth.network import Prediction
 from dpt_core.errors import PrecisionWarning
 from dpt_core.estimate.precision import in_float32
+from tests.builders import tiny_checkpoint, write_checkpoint, write_depth_anything
 
 SIDE = 28  # network pixels: two patches
 
 
 @pytest.fixture
-def model(write_depth_anything: Callable[..., Path], tmp_path: Path) -> DepthModel:
+def model(tmp_path: Path) -> DepthModel:
     return load(write_depth_anything(tmp_path / "depth_anything_v2_vits.safetensors"))
 
 
@@ -190,9 +190,7 @@ def test_broken_images_are_refused_before_anything_runs(
     assert tried == []
 
 
-def test_bfloat16_stays_near_float32(
-    write_depth_anything: Callable[..., Path], tmp_path: Path
-) -> None:
+def test_bfloat16_stays_near_float32(tmp_path: Path) -> None:
     path = write_depth_anything(tmp_path / "depth_anything_v2_vits.safetensors")
     expected = load(path).infer(images(2), 70).values
     model = load(path, dtype=torch.bfloat16)
@@ -206,10 +204,7 @@ def test_bfloat16_stays_near_float32(
 
 @pytest.mark.parametrize("damage", [float("nan"), float("inf"), None])
 def test_an_image_lost_in_half_precision_is_run_again_alone(
-    write_depth_anything: Callable[..., Path],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    damage: float | None,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: float | None
 ) -> None:
     path = write_depth_anything(tmp_path / "depth_anything_v2_vits.safetensors")
     exact = load(path).infer(images(4), SIDE).values
@@ -255,13 +250,10 @@ def test_equal_depth_in_float32_is_left_as_it_is(
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f"{f.name}, {f.layout}")
-def test_every_layout_gives_depth_at_the_images_size(
-    family: Family,
-    make_tiny: Callable[[Family], dict[str, Tensor]],
-    save: Callable[[dict[str, Tensor], Path], Path],
-    tmp_path: Path,
-) -> None:
-    model = load(save(make_tiny(family), tmp_path / "models" / "model.safetensors"))
+def test_every_layout_gives_depth_at_the_images_size(family: Family, tmp_path: Path) -> None:
+    model = load(
+        write_checkpoint(tmp_path / "models" / "model.safetensors", tiny_checkpoint(family))
+    )
     depth = model.infer(images(2, 50, 33))
     assert depth.values.shape == (2, 50, 33)
     assert depth.values.dtype == torch.float32
@@ -273,9 +265,7 @@ def test_every_layout_gives_depth_at_the_images_size(
     assert not model.net.training
 
 
-def test_metric_models_give_metres_within_their_range(
-    write_depth_anything: Callable[..., Path], tmp_path: Path
-) -> None:
+def test_metric_models_give_metres_within_their_range(tmp_path: Path) -> None:
     path = write_depth_anything(tmp_path / "depth_anything_v2_metric_hypersim_vits.pth")
     depth = load(path).infer(images(), SIDE)
     assert depth.kind == "metres"
@@ -284,13 +274,11 @@ def test_metric_models_give_metres_within_their_range(
     assert_same(twice.values, 2 * depth.values)
 
 
-def test_depth_anything_3_needs_the_field_of_view_for_metres(
-    make_tiny: Callable[[Family], dict[str, Tensor]],
-    save: Callable[[dict[str, Tensor], Path], Path],
-    tmp_path: Path,
-) -> None:
+def test_depth_anything_3_needs_the_field_of_view_for_metres(tmp_path: Path) -> None:
     family = next(family for family in FAMILIES if "Depth Anything 3" in family.name)
-    path = save(make_tiny(family), tmp_path / "DA3METRIC-LARGE" / "model.safetensors")
+    path = write_checkpoint(
+        tmp_path / "DA3METRIC-LARGE" / "model.safetensors", tiny_checkpoint(family)
+    )
     model = load(path)
     batch = images(1, 56, 84)
     distance = model.infer(batch, 84)
@@ -305,15 +293,12 @@ def test_depth_anything_3_needs_the_field_of_view_for_metres(
 
 @pytest.mark.parametrize(("sky_rows", "is_filled"), [(40, True), (0, False), (84, False)])
 def test_the_sky_is_as_far_as_almost_everything_else(
-    sky_rows: int,
-    is_filled: bool,
-    make_tiny: Callable[[Family], dict[str, Tensor]],
-    save: Callable[[dict[str, Tensor], Path], Path],
-    tmp_path: Path,
-    monkeypatch: Any,
+    sky_rows: int, is_filled: bool, tmp_path: Path, monkeypatch: Any
 ) -> None:
     family = next(family for family in FAMILIES if "Depth Anything 3" in family.name)
-    model = load(save(make_tiny(family), tmp_path / "DA3MONO-LARGE" / "model.safetensors"))
+    model = load(
+        write_checkpoint(tmp_path / "DA3MONO-LARGE" / "model.safetensors", tiny_checkpoint(family))
+    )
     distance = 1 + torch.rand(1, 84, 84, generator=torch.Generator().manual_seed(0))
     score = torch.zeros(1, 84, 84)
     score[:, :sky_rows] = 0.3

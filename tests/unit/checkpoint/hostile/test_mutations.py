@@ -22,7 +22,7 @@ import dpt_core
 from dpt_core.checkpoint.family import Family
 from dpt_core.checkpoint.rules import source_pattern
 from dpt_core.depth.families import FAMILIES
-from tests.builders import tiny_checkpoint
+from tests.builders import tiny_checkpoint, write_checkpoint
 
 MUTATIONS = int(os.environ.get("MUTATIONS", "300"))
 SLOWEST = 2.0  # seconds of the processor
@@ -69,12 +69,12 @@ def estimate(model: dpt_core.DepthModel) -> Tensor:
 
 
 @pytest.fixture(scope="module")
-def originals(save, tmp_path_factory) -> list[Original]:
+def originals(tmp_path_factory) -> list[Original]:
     folder = tmp_path_factory.mktemp("originals")
     found = []
     for number, family in enumerate(FAMILIES):
         state = tiny_checkpoint(family)
-        depth = estimate(dpt_core.load(save(state, folder / f"{number}.safetensors")))
+        depth = estimate(dpt_core.load(write_checkpoint(folder / f"{number}.safetensors", state)))
         assert depth.std() > 0.01, "a map without structure would hide a wrong model"
         is_unused = source_pattern([r for r in family.rules if r.unused]).fullmatch
         found.append(Original(family, state, depth, {key for key in state if is_unused(key)}))
@@ -171,7 +171,7 @@ def overwrite(draw: Callable, data: bytes, header: int) -> tuple[bytes, tuple[st
 MUTATE_BYTES = (cut, append, flip_anywhere, overwrite)
 
 
-def mutated_file(draw: Callable, original: Original, folder: Path, save: Any) -> tuple[Path, Case]:
+def mutated_file(draw: Callable, original: Original, folder: Path) -> tuple[Path, Case]:
     """A mutated checkpoint in a file of any format."""
     suffix = draw(st.sampled_from([".safetensors", ".pth", ".legacy.pth"]))
     mutate: Any = draw(st.sampled_from((*MUTATE_STATE, *MUTATE_BYTES, flip_in_header)))
@@ -183,7 +183,7 @@ def mutated_file(draw: Callable, original: Original, folder: Path, save: Any) ->
     if suffix == ".legacy.pth":
         torch.save(case.state, path, _use_new_zipfile_serialization=False)
     else:
-        save(case.state, path)
+        write_checkpoint(path, case.state)
     if mutate not in MUTATE_STATE:
         data = path.read_bytes()
         header = data.find(b"}}") + 2 if suffix == ".safetensors" else len(original.state) * 100
@@ -203,9 +203,9 @@ def mutated_file(draw: Callable, original: Original, folder: Path, save: Any) ->
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(data=st.data())
-def test_outcome_is_a_right_model_or_a_helpful_error(data, originals, folder, save):
+def test_outcome_is_a_right_model_or_a_helpful_error(data, originals, folder):
     original = data.draw(st.sampled_from(originals), "original")
-    path, case = mutated_file(data.draw, original, folder, save)
+    path, case = mutated_file(data.draw, original, folder)
     started = time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -229,23 +229,23 @@ def test_outcome_is_a_right_model_or_a_helpful_error(data, originals, folder, sa
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
 @pytest.mark.parametrize("number", range(len(FAMILIES)))
-def test_weights_that_are_not_finite_are_named_and_load(number, bad, originals, tmp_path, save):
+def test_weights_that_are_not_finite_are_named_and_load(number, bad, originals, tmp_path):
     original = originals[number]
     used = sorted(set(original.state) - original.unused)
     key = used[number * 7 % len(used)]
     state = {**original.state, key: original.state[key].clone()}
     state[key].view(-1)[-1] = bad
     with pytest.warns(UserWarning, match="NaN or infinite") as caught:
-        model = dpt_core.load(save(state, tmp_path / "poisoned.safetensors"))
+        model = dpt_core.load(write_checkpoint(tmp_path / "poisoned.safetensors", state))
     assert key in str(caught[0].message)
     assert "poisoned.safetensors" in str(caught[0].message)
     assert key in model.inspection.summary()
 
 
-def test_memory_stays_near_the_size_of_the_files(originals, folder, save):
+def test_memory_stays_near_the_size_of_the_files(originals, folder):
     resource = pytest.importorskip("resource")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for original in originals:
-        dpt_core.load(save(original.state, folder / "whole.safetensors"))
-        dpt_core.load(save(original.state, folder / "whole.pth"))
+        dpt_core.load(write_checkpoint(folder / "whole.safetensors", original.state))
+        dpt_core.load(write_checkpoint(folder / "whole.pth", original.state))
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < MOST_MEMORY

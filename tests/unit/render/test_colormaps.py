@@ -1,39 +1,9 @@
-"""From raw depth to a picture: what is near, and the ends of the scale."""
+"""Colour maps, by their definitions."""
 
 import pytest
 import torch
 
-from dpt_core import Depth
-from dpt_core.depth_map import disparity
-from dpt_core.render import COLORMAPS, colorize, control_image, normalise
-
-
-def test_near_is_white_for_every_kind() -> None:
-    # The same scene by three kinds of models: 1, 2, 4 metres away.
-    metres = torch.tensor([[[1.0, 2.0, 4.0]]])
-    expected = torch.tensor([[[1.0, 1 / 3, 0.0]]])
-    for depth in (
-        Depth(metres, "metres"),
-        Depth(metres * 7, "depth"),
-        Depth(5 / metres + 3, "inverse"),
-    ):
-        torch.testing.assert_close(control_image(depth), expected)
-
-
-def test_each_image_has_its_own_range_and_a_flat_one_is_black() -> None:
-    values = torch.stack(
-        [torch.tensor([[0.0, 5.0]]), torch.tensor([[-2.0, 2.0]]), torch.ones(1, 2)]
-    )
-    before = values.clone()
-    assert normalise(values).tolist() == [[[0, 1]], [[0, 1]], [[0, 0]]]
-    assert torch.equal(values, before)
-
-
-def test_zero_metres_is_very_near_and_not_infinite() -> None:
-    near = disparity(Depth(torch.tensor([[[0.0, -1.0, 0.5]]]), "metres"))
-    assert torch.isfinite(near).all()
-    assert near[0, 0, 0] == near[0, 0, 1] > near[0, 0, 2]
-
+from dpt_core.render import COLORMAPS, colorize
 
 # 8-bit colours at 0 and 1, from the definitions of these colour maps.
 ENDS = {

@@ -1,7 +1,5 @@
 """Segment Anything checkpoints: detection, conversion, measuring and building."""
 
-import gzip
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,14 +9,15 @@ import torch
 from torch import Tensor, nn
 
 import dpt_core
-from dpt_core import CheckpointError, Inspection
+from dpt_core import CheckpointError, Inspection, SamModel
 from dpt_core.checkpoint.context import FileContext
 from dpt_core.checkpoint.hints import Overrides
 from dpt_core.checkpoint.read import StateFile
 from dpt_core.layers.norm import LayerNorm2d
 from dpt_core.loading import prepare_any
 from dpt_core.sam.families import OFFICIAL, TRANSFORMERS
-from tests.builders import tiny_sam, write_checkpoint
+from tests.builders import tiny_sam, write_checkpoint, write_depth_anything
+from tests.published import empty_state
 
 State = dict[str, Tensor]
 
@@ -29,29 +28,9 @@ def state() -> State:
     return tiny_sam()
 
 
-@pytest.fixture
-def write(tmp_path: Path) -> Callable[[State], Path]:
-    """A function that writes a checkpoint."""
-
-    def write_file(state: State, name: str = "sam.safetensors") -> Path:
-        return write_checkpoint(tmp_path / name, state)
-
-    return write_file
-
-
-@pytest.fixture(scope="session")
-def sam_manifests(request: pytest.FixtureRequest) -> dict[str, dict[str, Any]]:
-    packed = Path(request.config.rootpath, "tests", "fixtures", "sam", "manifests.json.gz")
-    return json.loads(gzip.decompress(packed.read_bytes()))
-
-
-def published(manifest: dict[str, Any], without: list[str]) -> StateFile:
-    tensors = {
-        key: torch.empty(shape, dtype=getattr(torch, dtype), device="meta")
-        for key, (dtype, *shape) in manifest["state_dict"].items()
-        if key not in without
-    }
-    return StateFile(Path("sam.pth"), tensors, {}, 0)
+def load(state: State, folder: Path, **options: Any) -> SamModel:
+    """The model of a checkpoint."""
+    return dpt_core.load_sam(write_checkpoint(folder / "sam.safetensors", state), **options)
 
 
 def test_every_published_checkpoint_is_recognised_and_measured(sam_manifests: Any) -> None:
@@ -61,7 +40,8 @@ def test_every_published_checkpoint_is_recognised_and_measured(sam_manifests: An
     for name, manifest in sam_manifests.items():
         size = name.replace("facebook--", "").split("vit")[1][1]
         for without in ([], manifest.get("optional_keys", [])):
-            inspection = prepare_any(published(manifest, without)).inspection
+            tensors = empty_state(manifest, without.__contains__)
+            inspection = prepare_any(StateFile(Path("sam.pth"), tensors, {}, 0)).inspection
             encoder, decoder = inspection.config.encoder, inspection.config.decoder
             assert inspection.layout == ("transformers" if "--" in name else "official")
             assert (encoder.stages, encoder.width) == (stages[size], widths[size]), name
@@ -74,16 +54,16 @@ def test_every_published_checkpoint_is_recognised_and_measured(sam_manifests: An
             assert decoder.upscaled == (64, 32)
 
 
-def test_epsilons_are_the_official_ones(state: State, write: Callable[..., Path]) -> None:
-    net = dpt_core.load_sam(write(state)).net
+def test_epsilons_are_the_official_ones(state: State, tmp_path: Path) -> None:
+    net = load(state, tmp_path).net
     for name, module in net.named_modules():
         if isinstance(module, nn.LayerNorm | LayerNorm2d):
             decoder = name.startswith("mask_decoder.transformer")
             assert module.eps == (1e-5 if decoder else 1e-6), name
 
 
-def test_converted_names_and_shapes(state: State, write: Callable[..., Path]) -> None:
-    weights = dpt_core.load_sam(write(state)).net.state_dict()
+def test_converted_names_and_shapes(state: State, tmp_path: Path) -> None:
+    weights = load(state, tmp_path).net.state_dict()
     same = {
         "image_encoder.stages.1.global_attn_block.mlp.layers.2.bias": (
             "image_encoder.blocks.3.mlp.lin2.bias"
@@ -123,14 +103,16 @@ def test_uneven_stages_are_measured_from_the_tables_of_positions() -> None:
 
 
 def test_wrapped_nested_and_half_precision_files_give_the_same_model(
-    state: State, write: Callable[..., Path]
+    state: State, tmp_path: Path
 ) -> None:
-    plain = dpt_core.load_sam(write(state))
+    plain = load(state, tmp_path)
     wide = {name: tensor.float() for name, tensor in state.items()}
+    nested = {"model": {f"module.{k}": v for k, v in state.items()}, "epoch": 3}
+    torch.save(nested, tmp_path / "nested.pth")
     copies = [
-        write(wide, "float32.safetensors"),
-        write(wide, "plain.pth"),
-        write({"model": {f"module.{k}": v for k, v in state.items()}, "epoch": 3}, "nested.pth"),
+        write_checkpoint(tmp_path / "float32.safetensors", wide),
+        write_checkpoint(tmp_path / "plain.pth", wide),
+        tmp_path / "nested.pth",
     ]
     for path in copies:
         model = dpt_core.load_sam(path)
@@ -141,17 +123,15 @@ def test_wrapped_nested_and_half_precision_files_give_the_same_model(
     assert dpt_core.inspect(copies[0]).dtype == "float32"
 
 
-def test_half_precision_keeps_the_encoding_of_places_exact(
-    state: State, write: Callable[..., Path]
-) -> None:
-    model = dpt_core.load_sam(write(state), dtype=torch.bfloat16)
+def test_half_precision_keeps_the_encoding_of_places_exact(state: State, tmp_path: Path) -> None:
+    model = load(state, tmp_path, dtype=torch.bfloat16)
     matrix = model.net.prompt_encoder.coordinate_encoder.gaussian_matrix
     assert matrix.dtype == torch.float32
     others = {p.dtype for p in model.net.parameters() if p is not matrix}
     assert others == {torch.bfloat16}
 
 
-def test_layers_come_from_the_ops_namespace(state: State, write: Callable[..., Path]) -> None:
+def test_layers_come_from_the_ops_namespace(state: State, tmp_path: Path) -> None:
     class Ops:
         class Linear(nn.Linear):
             pass
@@ -165,15 +145,13 @@ def test_layers_come_from_the_ops_namespace(state: State, write: Callable[..., P
         class LayerNorm(nn.LayerNorm):
             pass
 
-    net = dpt_core.load_sam(write(state), ops=Ops).net
+    net = load(state, tmp_path, ops=Ops).net
     for name, module in net.named_modules():
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d | nn.LayerNorm):
             assert type(module).__qualname__.split(".")[-2] == "Ops", name
 
 
-def test_positions_of_another_grid_are_resampled_once(
-    state: State, write: Callable[..., Path]
-) -> None:
+def test_positions_of_another_grid_are_resampled_once(state: State, tmp_path: Path) -> None:
     name = "image_encoder.blocks.1.attn.rel_pos_h"
     long = dict(state)
     for index in (1, 3):
@@ -181,15 +159,15 @@ def test_positions_of_another_grid_are_resampled_once(
             table = state[f"image_encoder.blocks.{index}.attn.rel_pos_{axis}"]
             longer = table.repeat_interleave(3, dim=0)
             long[f"image_encoder.blocks.{index}.attn.rel_pos_{axis}"] = longer
-    model = dpt_core.load_sam(write(long))
-    assert model.config == dpt_core.load_sam(write(state, "own.safetensors")).config
+    model = load(long, tmp_path)
+    assert model.config == load(state, tmp_path).config
     # Of three equal samples in a row the middle one is taken: nothing changes.
     converted = model.net.state_dict()["image_encoder.stages.0.global_attn_block.attn.rel_pos_h"]
     assert torch.equal(converted, state[name].float())
 
 
-def test_inspect_knows_the_model_from_the_header(state: State, write: Callable[..., Path]) -> None:
-    path = write(state)
+def test_inspect_knows_the_model_from_the_header(state: State, tmp_path: Path) -> None:
+    path = write_checkpoint(tmp_path / "sam.safetensors", state)
     inspection = dpt_core.inspect(path)
     assert isinstance(inspection, Inspection)
     assert inspection == dpt_core.load_sam(path).inspection
@@ -203,50 +181,47 @@ def test_inspect_knows_the_model_from_the_header(state: State, write: Callable[.
 
 
 def test_the_command_line_shows_the_model(
-    state: State, write: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+    state: State, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     from dpt_core.cli import main
 
-    assert main(["inspect", str(write(state))]) == 0
+    assert main(["inspect", str(write_checkpoint(tmp_path / "sam.safetensors", state))]) == 0
     shown = capsys.readouterr().out
     assert "Segment Anything (SAM)" in shown
     assert "encoder window" in shown
 
 
-def test_nan_weights_are_named(state: State, write: Callable[..., Path]) -> None:
+def test_nan_weights_are_named(state: State, tmp_path: Path) -> None:
     state["mask_decoder.iou_token.weight"][0, 0] = float("nan")
     with pytest.warns(UserWarning, match=r"NaN or infinite values in mask_decoder\.iou_token"):
-        model = dpt_core.load_sam(write(state))
+        model = load(state, tmp_path)
     assert len(model.inspection.warnings) == 1
 
 
-def refusal(call: Callable[[], object]) -> str:
-    """The one sentence or two of the error."""
+def error_message(call: Callable[[], object]) -> str:
+    """What a call that must fail says."""
     with pytest.raises(CheckpointError) as caught:
         call()
     return str(caught.value)
 
 
-def test_depth_and_segmentation_are_told_apart(
-    state: State,
-    write: Callable[..., Path],
-    write_depth_anything: Callable[..., Path],
-    tmp_path: Path,
-) -> None:
+def test_depth_and_segmentation_are_told_apart(state: State, tmp_path: Path) -> None:
     depth = write_depth_anything(tmp_path / "depth_anything_v2_vits.safetensors")
-    text = refusal(lambda: dpt_core.load_sam(depth))
+    text = error_message(lambda: dpt_core.load_sam(depth))
     assert "depth_anything_v2_vits.safetensors is a depth model (Depth Anything)" in text
     assert "sam_vit_b_01ec64.pth" in text
-    text = refusal(lambda: dpt_core.load(write(state)))
+    text = error_message(
+        lambda: dpt_core.load(write_checkpoint(tmp_path / "sam.safetensors", state))
+    )
     assert "sam.safetensors is Segment Anything (SAM), not a depth model" in text
 
 
-def test_relatives_of_other_kinds_are_named(state: State, write: Callable[..., Path]) -> None:
+def test_relatives_of_other_kinds_are_named(state: State, tmp_path: Path) -> None:
     hq = state | {"mask_decoder.hf_token.weight": torch.zeros(1, 32)}
-    text = refusal(lambda: dpt_core.load_sam(write(hq)))
+    text = error_message(lambda: load(hq, tmp_path))
     assert "is SAM-HQ, not a segmentation model that this pack loads" in text
     sam2 = {"image_encoder.trunk.pos_embed": torch.zeros(1, 2, 2, 2)}
-    assert "is SAM 2" in refusal(lambda: dpt_core.load_sam(write(sam2)))
+    assert "is SAM 2" in error_message(lambda: load(sam2, tmp_path))
 
 
 def without(state: State, part: str) -> State:
@@ -291,12 +266,9 @@ def without(state: State, part: str) -> State:
     ],
 )
 def test_damaged_files_are_refused_with_the_key(
-    state: State,
-    write: Callable[..., Path],
-    change: Callable[[State], State],
-    expected: str,
+    state: State, change: Callable[[State], State], expected: str, tmp_path: Path
 ) -> None:
-    assert expected in refusal(lambda: dpt_core.load_sam(write(change(state))))
+    assert expected in error_message(lambda: load(change(state), tmp_path))
 
 
 def test_layouts_have_their_own_signatures(sam_manifests: Any) -> None:
