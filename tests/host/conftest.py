@@ -27,6 +27,8 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.builders import write_depth_anything
+
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "tests/browser"
 PACK_FILES = ("__init__.py", "dpt_core", "nodes", "web", "example_workflows")
@@ -157,7 +159,7 @@ def host(_loaded_host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture
-def tiny(tmp_path: Path, write_depth_anything: Callable[..., Path]) -> str:
+def tiny(tmp_path: Path) -> str:
     """The name of a tiny relative V2 checkpoint in models/dpt."""
     write_depth_anything(tmp_path / "models/dpt" / TINY)
     return TINY

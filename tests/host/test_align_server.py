@@ -1,18 +1,18 @@
 """Points of known distance in a real ComfyUI server, and clicked in a browser."""
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.builders import write_depth_anything
+
 CHECKPOINT = "align_tiny.safetensors"
 
 
 @pytest.fixture
-def checkpoint(server: Any, write_depth_anything: Callable[..., Path]) -> None:
+def checkpoint(server: Any) -> None:
     path = server.base / "models/dpt" / CHECKPOINT
     if not path.exists():
         write_depth_anything(path)

@@ -3,8 +3,7 @@
 import gc
 import os
 import weakref
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from PIL import Image
 
 import dpt_core
 from dpt_core.render import OutputSize, control_image, resize
+from tests.builders import write_depth_anything
 
 CHECKPOINT = "depth_map_tiny.safetensors"
 
@@ -69,9 +69,7 @@ def loaded(host, monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[Any]]:
     return models
 
 
-def test_one_model_is_kept_until_its_file_changes(
-    host, tiny, tmp_path, loaded, write_depth_anything: Callable[..., Path]
-):
+def test_one_model_is_kept_until_its_file_changes(host, tiny, tmp_path, loaded):
     for seed in range(3):
         depth_map(host, tiny, photograph(seed))
     assert len(loaded) == 1
@@ -115,9 +113,7 @@ def run(server: Any, seed: int) -> dict[str, Any]:
     )
 
 
-def test_the_model_is_loaded_once_and_a_changed_file_is_noticed(
-    server, write_depth_anything: Callable[..., Path]
-):
+def test_the_model_is_loaded_once_and_a_changed_file_is_noticed(server):
     path = write_depth_anything(server.base / "models/dpt" / CHECKPOINT)
     before = path.stat()
     pictures = [server.pictures(run(server, seed), "3")[0] for seed in (1, 2)]

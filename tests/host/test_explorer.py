@@ -1,16 +1,15 @@
 """The explorer of Visualize Stages in a browser, against a real server."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from tests.builders import write_depth_anything
 
-def test_queue_hover_press_reload_and_delete(
-    browse: Any, server: Any, write_depth_anything: Callable[..., Path], tmp_path: Path
-):
+
+def test_queue_hover_press_reload_and_delete(browse: Any, server: Any, tmp_path: Path):
     """In classic and in Vue rendering; needs Node, Chromium and playwright-core."""
     write_depth_anything(server.base / "models/dpt/depth_anything_v2_explorer.safetensors")
     noise = np.random.default_rng(0).integers(0, 255, (5, 7, 3), np.uint8)

@@ -2,7 +2,6 @@
 
 import json
 import struct
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+
+from tests.builders import write_depth_anything
 
 FORWARD, BACK = "DPTDepthToGeometry", "DPTGeometryToDepth"
 DEFAULTS = {
@@ -118,7 +119,7 @@ CHECKPOINT = "geometry_tiny.safetensors"
 
 
 @pytest.fixture
-def checkpoint(server, write_depth_anything: Callable[..., Path]) -> Path:
+def checkpoint(server) -> Path:
     path = server.base / "models/dpt" / CHECKPOINT
     return path if path.exists() else write_depth_anything(path)
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 import dpt_core
 from dpt_core.render import control_image
+from tests.builders import write_depth_anything
 
 ROOT = Path(__file__).parents[2]
 LOADER, ESTIMATE = "DPTLoadCheckpoint", "DPTEstimateDepth"
@@ -136,7 +137,7 @@ def test_lists_every_place_where_depth_models_are_kept(host, tmp_path):
     assert registry["dpt"][0][0] == str(tmp_path / "models/dpt")
 
 
-def test_lists_a_file_that_came_later(host, tiny, tmp_path, write_depth_anything):
+def test_lists_a_file_that_came_later(host, tiny, tmp_path):
     assert checkpoint_options(host) == [tiny, DEMO]
     write_depth_anything(tmp_path / "models/dpt/sub/later.pth")
     *files, last = checkpoint_options(host)
@@ -202,7 +203,7 @@ def test_choices_reach_the_model(load, tiny):
     assert {weight.dtype for weight in model.net.parameters()} == {torch.bfloat16}
 
 
-def test_half_precision_files_run_in_float32_on_a_cpu(load, tmp_path, write_depth_anything):
+def test_half_precision_files_run_in_float32_on_a_cpu(load, tmp_path):
     write_depth_anything(tmp_path / "models/dpt/half.safetensors", torch.float16)
     (managed,) = load("half.safetensors").result
     assert managed.model.dtype == torch.float32

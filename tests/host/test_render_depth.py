@@ -1,6 +1,5 @@
 """Render Depth, in this process and in a real server."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from PIL import Image
 
 import dpt_core
 from dpt_core.render import RenderSettings, SteadyRange, colorize, control_image, render
+from tests.builders import write_depth_anything
 
 NODE = "DPTRenderDepth"
 DEFAULTS = {
@@ -118,7 +118,7 @@ CHECKPOINT = "render_depth_tiny.safetensors"
 
 
 @pytest.fixture
-def checkpoint(server, write_depth_anything: Callable[..., Path]) -> Path:
+def checkpoint(server) -> Path:
     path = server.base / "models/dpt" / CHECKPOINT
     return path if path.exists() else write_depth_anything(path)
 

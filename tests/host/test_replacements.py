@@ -1,6 +1,6 @@
 """Graphs built on other packs' depth preprocessors, run without these packs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from PIL import Image
 import dpt_core
 from dpt_core.depth.families import FAMILIES
 from dpt_core.render import OutputSize, control_image, resize
+from tests.builders import tiny_checkpoint, write_checkpoint, write_depth_anything
 
 ANYTHING = "depth_anything_v2_vitb_fp32.safetensors"
 MIDAS = "dpt_hybrid-midas-501f0c75.pt"
@@ -29,9 +30,7 @@ def photograph() -> Image.Image:
     return Image.fromarray(small).resize((150, 100), Image.Resampling.BICUBIC)
 
 
-def test_a_bare_file_name_finds_a_checkpoint_in_a_subfolder(
-    host, tmp_path, write_depth_anything: Callable[..., Path]
-):
+def test_a_bare_file_name_finds_a_checkpoint_in_a_subfolder(host, tmp_path):
     write_depth_anything(tmp_path / "models/dpt/somewhere/tiny_v2.safetensors")
     node = host.nodes["DPTDepthMap"]
     assert node.validate_inputs("tiny_v2.safetensors") is True
@@ -69,14 +68,14 @@ def expected(path: Path, size: tuple[int, int], resolution: int | None = None) -
 
 
 @pytest.fixture
-def models(server, write_depth_anything: Callable[..., Path], make_tiny, save) -> Iterator[Path]:
+def models(server) -> Iterator[Path]:
     """models/dpt with the files that the other packs' nodes name."""
     photograph().save(server.base / "input/replaced.png")
     folder = server.base / "models/dpt"
     hybrid = next(f for f in FAMILIES if f.name == "MiDaS hybrid" and f.layout == "official")
     files = [
         write_depth_anything(folder / ANYTHING),
-        save(make_tiny(hybrid), folder / MIDAS),
+        write_checkpoint(folder / MIDAS, tiny_checkpoint(hybrid)),
     ]
     yield folder
     for path in files:

@@ -1,27 +1,24 @@
 """Segment Anything in a real ComfyUI server, and its editor in a browser."""
 
 import json
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from safetensors.torch import load_file
+
+from tests.builders import tiny_sam, write_checkpoint
 
 CHECKPOINT = "tiny_sam.pth"
 POINT = {"x": 102, "y": 120, "label": 1}
 
 
 @pytest.fixture
-def checkpoint(server: Any, fixtures: Path, save: Callable[..., Path]) -> None:
+def checkpoint(server: Any) -> None:
     """A tiny checkpoint in the server's models/sams."""
     path = server.base / "models/sams" / CHECKPOINT
     if not path.exists():
-        stored = load_file(fixtures / "sam/tiny.safetensors")
-        state = {key[3:]: t.float() for key, t in stored.items() if key.startswith("sd.")}
-        save(state, path)
+        write_checkpoint(path, {key: tensor.float() for key, tensor in tiny_sam().items()})
 
 
 @pytest.fixture

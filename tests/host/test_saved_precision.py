@@ -1,7 +1,5 @@
 """A ramp of 4,096 levels, from a model through ComfyUI's advanced save node into files."""
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 import dpt_core
+from tests.builders import write_checkpoint, write_depth_anything
 
 LEVELS = 4096
 HEIGHT = 40
@@ -45,15 +44,13 @@ def to_ramp(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 @pytest.fixture
-def ramp(
-    server: Any, write_depth_anything: Callable[..., Path], save: Callable[..., Path]
-) -> np.ndarray:
+def ramp(server: Any) -> np.ndarray:
     """What the library makes of the picture that the server gets. H×W of 0 to 1, float64."""
     row = np.linspace(0, 255.999, LEVELS).astype(np.uint8)  # a picture has 256 levels
     picture = np.broadcast_to(row[:, None], (HEIGHT, LEVELS, 3))
     Image.fromarray(picture).save(server.base / "input/wide.png")
     path = write_depth_anything(server.base / "models/dpt" / CHECKPOINT)
-    save(to_ramp(load_file(path)), path)
+    write_checkpoint(path, to_ramp(load_file(path)))
     depth = dpt_core.load(path).infer(
         torch.from_numpy(picture.copy()).movedim(-1, 0)[None] / 255, 14
     )

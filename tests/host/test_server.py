@@ -4,7 +4,6 @@ import io
 import json
 import time
 import urllib.parse
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from PIL import Image
 
 import dpt_core
 from dpt_core.render import control_image
+from tests.builders import write_depth_anything
 
 ROOT = Path(__file__).parents[2]
 CHECKPOINT = "depth_anything_v2_tiny.safetensors"
@@ -22,7 +22,7 @@ CACHED = "execution_cached"
 
 
 @pytest.fixture
-def checkpoint(server, write_depth_anything: Callable[..., Path]) -> Path:
+def checkpoint(server) -> Path:
     """A tiny checkpoint in the server's models/dpt."""
     path = server.base / "models/dpt" / CHECKPOINT
     return path if path.exists() else write_depth_anything(path)
@@ -93,7 +93,7 @@ def test_loader_shows_what_it_found_and_again_when_cached(server, checkpoint):
         assert summary in text
 
 
-def test_nodes_are_listed(server, checkpoint, write_depth_anything):
+def test_nodes_are_listed(server, checkpoint):
     write_depth_anything(server.base / "extra/from_yaml.pth")  # named in extra_model_paths.yaml
     loader = server.get_json("/object_info/DPTLoadCheckpoint")["DPTLoadCheckpoint"]
     assert loader["display_name"] == "Load DPT Checkpoint"
@@ -139,7 +139,7 @@ def test_a_checkpoint_that_is_gone_is_the_nodes_error(server):
     assert "There is no gone.pth in the model folders" in error["details"]
 
 
-def test_a_checkpoint_that_changes_on_disk_is_loaded_again(server, write_depth_anything):
+def test_a_checkpoint_that_changes_on_disk_is_loaded_again(server):
     path = write_depth_anything(server.base / "models/dpt/depth_anything_v2_changing.safetensors")
     frames = [photograph(4)]
     nodes = graph(save_frames(server.base / "input/changing.png", frames), path.name)

@@ -8,13 +8,14 @@ import asyncio
 import math
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from tests.builders import write_depth_anything
 
 aiohttp = pytest.importorskip("aiohttp", reason="needs aiohttp, to follow the server's messages")
 av = pytest.importorskip("av", reason="needs PyAV, to make and read videos")
@@ -47,7 +48,7 @@ def clip(server: Any) -> str:
 
 
 @pytest.fixture
-def checkpoint(server: Any, write_depth_anything: Callable[..., Path]) -> Path:
+def checkpoint(server: Any) -> Path:
     path = server.base / "models/dpt" / CHECKPOINT
     return path if path.exists() else write_depth_anything(path)
 

@@ -2,14 +2,14 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from safetensors.torch import load_file
+
+from tests.builders import tiny_sam, write_checkpoint, write_depth_anything
 
 FOLDER = Path(__file__).parents[2] / "example_workflows"
 MISSING = ("CheckpointLoaderSimple", "ControlNetLoader")  # weights of many gigabytes
@@ -75,18 +75,17 @@ def without_diffusion(graph: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def checkpoint(server, write_depth_anything: Callable[..., Path]) -> None:
+def checkpoint(server) -> None:
     path = server.base / "models/dpt/depth_anything_v2_vits.pth"
     if not path.exists():
         write_depth_anything(path)
 
 
 @pytest.fixture
-def sam(server, fixtures: Path, save: Callable[..., Path]) -> None:
+def sam(server) -> None:
     path = server.base / "models/sams/sam_vit_b_01ec64.pth"
     if not path.exists():
-        stored = load_file(fixtures / "sam/tiny.safetensors")
-        save({key[3:]: t.float() for key, t in stored.items() if key.startswith("sd.")}, path)
+        write_checkpoint(path, {key: tensor.float() for key, tensor in tiny_sam().items()})
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 import dpt_core
+from tests.builders import tiny_sam, write_checkpoint
 
 Disc = tuple[int, int, int]  # x, y, radius
 
@@ -55,23 +55,12 @@ def discs() -> Discs:
 
 
 @pytest.fixture
-def sam_file(
-    host: Any,
-    fixtures: Path,
-    tmp_path: Path,
-    save: Callable[..., Path],
-    monkeypatch: pytest.MonkeyPatch,
-) -> Path:
+def sam_file(host: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The checkpoint in models/sams, which no other pack has registered."""
     host.files.folder_names_and_paths.pop("sams", None)
     monkeypatch.setattr(host.files, "get_temp_directory", lambda: str(tmp_path / "temp"))
-    stored = load_file(fixtures / "sam/tiny.safetensors")
-    state = {
-        key.removeprefix("sd."): tensor.float()
-        for key, tensor in stored.items()
-        if key.startswith("sd.")
-    }
-    return save(state, tmp_path / "models/sams" / "tiny_sam.pth")
+    state = {key: tensor.float() for key, tensor in tiny_sam().items()}
+    return write_checkpoint(tmp_path / "models/sams" / "tiny_sam.pth", state)
 
 
 @pytest.fixture

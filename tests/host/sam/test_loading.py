@@ -4,6 +4,7 @@ import pytest
 import torch
 
 import dpt_core
+from tests.builders import write_depth_anything
 
 LOADER = "DPTLoadSAM"
 
@@ -41,7 +42,7 @@ def test_loader_shows_what_it_found(host, sam_file, precision):
     assert str(wanted).removeprefix("torch.") in shown
 
 
-def test_each_loader_names_the_others_file(host, sam_file, tmp_path, write_depth_anything):
+def test_each_loader_names_the_others_file(host, sam_file, tmp_path):
     write_depth_anything(tmp_path / "models/sams/depth.pth")
     with pytest.raises(ValueError, match=r"depth\.pth is a depth model"):
         host.run(LOADER, checkpoint="depth.pth", precision="auto")
