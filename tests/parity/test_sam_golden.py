@@ -117,7 +117,7 @@ def test_embeddings_masks_and_iou_match_the_official_code(official: Loaded) -> N
     assert compared & {"masks", "masks_packed"}
 
 
-def test_what_is_on_the_way_matches_the_official_code(official: Loaded) -> None:
+def test_intermediate_results_match_the_official_code(official: Loaded) -> None:
     model, tensors, notes = official
     images = to_images(tensors["in.wide.image"])
     places, stage, block = {}, 0, 0

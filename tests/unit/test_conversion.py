@@ -201,7 +201,7 @@ def test_windows_normalisation_and_notes_are_kept(tmp_path: Path) -> None:
         assert file.metadata()["window"] == "2"
 
 
-def test_a_guess_is_not_kept(tmp_path: Path) -> None:
+def test_defaults_are_not_written_as_facts(tmp_path: Path) -> None:
     source = write_depth_anything(tmp_path / "model.safetensors")
     written = convert_checkpoint(source, tmp_path / "out.safetensors", layout="transformers")
     assert all(hint.is_default for hint in written.hints)
@@ -232,7 +232,7 @@ def test_values_that_are_too_large_are_named(tmp_path: Path) -> None:
     assert written.dtype == "float16"
 
 
-def test_what_cannot_be_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+def test_impossible_conversions_are_refused_and_leave_no_file(tmp_path: Path) -> None:
     source = write_depth_anything(tmp_path / "depth_anything_v2_vits.safetensors")
     swin = next(family for family in FAMILIES if family.name == "MiDaS Swin")
     single = write_checkpoint(tmp_path / "swin.safetensors", tiny_checkpoint(swin))

@@ -18,7 +18,7 @@ def coffee(request: pytest.FixtureRequest):
     return request.config.rootpath / "docs/images/coffee.jpg"
 
 
-def test_says_what_it_is():
+def test_metadata_describes_it():
     assert DEMO_CHECKPOINT.stat().st_size <= 12_000_000
     with safe_open(DEMO_CHECKPOINT, "pt") as file:
         metadata = file.metadata()

@@ -82,7 +82,7 @@ def test_the_control_image_of_valid_depth_is_min_max_of_all_pixels(kind: Kind) -
         torch.testing.assert_close(control_image(depth), normalise(near), rtol=0, atol=1e-6)
 
 
-def test_the_control_image_leaves_out_what_is_marked_invalid() -> None:
+def test_the_control_image_leaves_out_invalid_pixels() -> None:
     values = torch.tensor([[[1.0, 2.0, 3.0, 900.0, torch.nan]]])
     depth = Depth(values, "inverse", valid=values < 100)
     assert control_image(depth).tolist() == [[[0, 0.5, 1, 0, 0]]]
@@ -90,7 +90,7 @@ def test_the_control_image_leaves_out_what_is_marked_invalid() -> None:
     assert control_image(nothing).tolist() == [[[0] * 5]]
 
 
-def test_the_control_image_refuses_what_is_no_number() -> None:
+def test_the_control_image_refuses_nan() -> None:
     values = torch.rand(2, 3, 3)
     values[1, 2, 2] = torch.nan
     with pytest.raises(ValueError, match=r"image 1 .* NaN or infinite"):
@@ -104,7 +104,7 @@ def test_prompts_are_not_in_the_sky(depth: Depth) -> None:
     assert (prompts.points[..., 1] >= 1).all()
 
 
-def test_alignment_does_not_look_at_the_sky(depth: Depth) -> None:
+def test_alignment_ignores_the_sky(depth: Depth) -> None:
     with pytest.raises(ValueError, match="no valid depth at the point"):
         align_to_points(depth, [MeasuredPoint(0, 0, 2.0)])
     reference = Depth(2 * Z.unsqueeze(0), "metres")

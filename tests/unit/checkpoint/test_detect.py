@@ -55,7 +55,9 @@ def test_published_checkpoints_load_without_their_optional_keys(manifests: Manif
         ("pretrained.model.head.", "dpt_hybrid_384"),
     ],
 )
-def test_what_no_network_uses_may_be_missing(unused: str, name: str, manifests: Manifests) -> None:
+def test_keys_that_no_network_uses_may_be_missing(
+    unused: str, name: str, manifests: Manifests
+) -> None:
     assert any(unused in key for key in manifests[name]["state_dict"])
     build(convert_published(name, without=lambda key: unused in key))
 
@@ -84,7 +86,7 @@ def test_an_unknown_model_is_described_by_its_keys() -> None:
         ("conditional_log_binomial.mlp.weight", "ZoeDepth"),
     ],
 )
-def test_well_known_others_are_refused_by_name(key: str, found: str) -> None:
+def test_unsupported_models_are_refused_by_name(key: str, found: str) -> None:
     alone = {key: torch.empty(0)}
     with pytest.raises(CheckpointError, match=found):
         detect(alone, FAMILIES, "other.pth")

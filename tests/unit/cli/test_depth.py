@@ -168,7 +168,7 @@ class TestExisting:
         assert "0 written, 0 skipped, 1 already there" in capsys.readouterr().out
         assert (out / "photo.png").stat().st_mtime_ns == before
 
-    def test_only_what_lacks_is_made(self, photo, checkpoint, tmp_path, capsys: Capture):
+    def test_only_missing_results_are_made(self, photo, checkpoint, tmp_path, capsys: Capture):
         out = tmp_path / "out"
         run_depth(photo, checkpoint, out)
         (out / "photo.png").write_bytes(b"kept")
@@ -177,7 +177,7 @@ class TestExisting:
         assert "1 written, 0 skipped, 1 already there" in capsys.readouterr().out
         assert (out / "photo.png").read_bytes() == b"kept"
 
-    def test_overwrite_makes_it_anew(self, photo, checkpoint, tmp_path):
+    def test_overwrite_makes_results_again(self, photo, checkpoint, tmp_path):
         out = tmp_path / "out"
         out.mkdir()
         (out / "photo.png").write_bytes(b"old")

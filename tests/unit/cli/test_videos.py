@@ -96,7 +96,7 @@ class TestVideos:
         assert there == [1, 2, 3, 4]
 
     @pytest.mark.parametrize("more", [[], ["--steady"]])
-    def test_only_frames_that_lack_are_made(self, more, checkpoint, tmp_path, capsys: Capture):
+    def test_only_missing_frames_are_made(self, more, checkpoint, tmp_path, capsys: Capture):
         clip = save_clip(tmp_path / "clip.mkv", frames(3))
         out = tmp_path / "out"
         run_depth(clip, checkpoint, out, *more)

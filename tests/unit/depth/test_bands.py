@@ -13,22 +13,7 @@ from dpt_core import capture, load
 from dpt_core.depth.config import DepthHeadConfig
 from dpt_core.depth.heads import bands
 from dpt_core.depth.heads.depth import DepthHead
-from dpt_core.layers.resize import ResizedRows, resize_map
 from tests.builders import write_depth_anything
-
-SIZES = [((30, 40), (53, 71)), ((20, 21), (20, 37)), ((1, 5), (7, 9)), ((9, 9), (9, 9))]
-
-
-@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
-@pytest.mark.parametrize(("small", "size"), SIZES)
-def test_rows_of_a_resized_map(
-    small: tuple[int, int], size: tuple[int, int], order: torch.memory_format
-) -> None:
-    x = torch.randn(2, 8, *small).contiguous(memory_format=order)
-    tops = range(0, size[0], 4)
-    bands = [ResizedRows(small[0], size[0], top, min(top + 4, size[0])) for top in tops]
-    rows = [band.resize(x[:, :, band.first : band.last + 1], size[1]) for band in bands]
-    torch.testing.assert_close(torch.cat(rows, dim=2), resize_map(x, size), atol=1e-6, rtol=0)
 
 
 def predict(head: DepthHead, x: Tensor, size: tuple[int, int], rows: int, monkeypatch: Any):
@@ -55,7 +40,7 @@ def test_bands_give_what_all_rows_at_once_give(
         torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-6)
 
 
-def test_maps_are_let_go_once_the_next_part_has_read_them(tmp_path: Path) -> None:
+def test_maps_are_freed_once_the_next_part_has_read_them(tmp_path: Path) -> None:
     net = load(write_depth_anything(tmp_path / "depth_anything_v2.safetensors")).net
     references: list[weakref.ref[Tensor]] = []
     alive = []
@@ -93,7 +78,7 @@ def test_no_map_is_as_large_as_all_rows_would_be(monkeypatch: pytest.MonkeyPatch
     assert largest.numel == 16 * 160 * (16 + 2)  # a band, and a row above and below it
 
 
-def test_whoever_watches_a_layer_sees_the_whole_map(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_captured_layer_gives_the_whole_map(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     head = DepthHead(DepthHeadConfig((8, 4)), 16, nn)
     x, size = torch.randn(1, 16, 10, 12), (21, 25)

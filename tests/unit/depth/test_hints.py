@@ -56,7 +56,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize(("name", "variant", "max_depth"), NAMES)
-def test_published_names_tell(
+def test_published_names_give_version_and_range(
     name: str, variant: str, max_depth: float | None, depth_anything_header: Any, tmp_path: Path
 ) -> None:
     found = hints(write_header(tmp_path / "here" / name, depth_anything_header))
@@ -114,7 +114,7 @@ def test_argument_before_hash_before_config_before_metadata_before_name(
     assert found(variant="v2", max_depth=5) == ("v2", 5.0, "chosen")
 
 
-def test_a_file_of_a_known_size_with_another_hash_is_not_known(
+def test_a_file_of_a_published_size_with_another_hash_is_not_the_published_one(
     depth_anything_header: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_header(tmp_path / "depth_anything_v2_vits.safetensors", depth_anything_header)

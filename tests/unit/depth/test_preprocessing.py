@@ -1,16 +1,14 @@
 """Sizes, resampling and refusals, beside what is held against the official code."""
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
 from dpt_core import ImageRule
 from dpt_core.depth.preprocessing import network_size, to_image, to_network
-from dpt_core.images import check_images
 
 HALF = (0.5, 0.5, 0.5)
 COVER = ImageRule(HALF, HALF, 518, 14, "cover", "bilinear", True)
@@ -96,30 +94,3 @@ def test_depth_of_the_right_size_is_unchanged_and_resizing_gives_float32() -> No
     assert resized.dtype == torch.float32
     corners = to_image(depth, COVER, (5, 7))[:, [0, 0, -1, -1], [0, -1, 0, -1]]
     torch.testing.assert_close(corners, depth[:, [0, 0, -1, -1], [0, -1, 0, -1]])
-
-
-@pytest.mark.parametrize(
-    ("wrong", "error", "message"),
-    [
-        (torch.zeros(1, 3, 4, 4, dtype=torch.uint8), TypeError, "uint8.*Divide 8-bit values"),
-        (torch.zeros(1, 3, 4, 4, dtype=torch.int64), TypeError, "int64"),
-        (np.zeros((1, 3, 4, 4)), TypeError, "ndarray"),
-        (torch.zeros(1, 4, 8, 8), ValueError, "1×4×8×8.*RGB"),  # alpha
-        (torch.zeros(1, 1, 8, 8), ValueError, "1×1×8×8"),
-        (torch.zeros(3, 8, 8), ValueError, "3×8×8"),
-        (torch.zeros(2, 8, 8, 3), ValueError, "channels before rows"),
-        (torch.zeros(1, 3, 0, 8), ValueError, "at least one pixel"),
-    ],
-)
-def test_what_is_no_image_is_refused(wrong: Any, error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=message):
-        check_images(wrong)
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-def test_a_broken_frame_is_named_by_its_number(value: float) -> None:
-    batch = images(8, 8, batch=4)
-    batch[2, 1, 3, 5] = value
-    with pytest.raises(ValueError, match=r"Image 2 .*counted from 0"):
-        check_images(batch)
-    check_images(batch[:2])

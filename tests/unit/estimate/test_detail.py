@@ -150,7 +150,7 @@ def test_a_texture_closes_both_ways():
     assert (values[0] - values[-1]).abs().max() < 1.1 * values.diff(dim=0).abs().max()
 
 
-def test_a_thin_painted_line_is_seen_with_its_surroundings():
+def test_a_thin_painted_line_is_cropped_with_context():
     mask = torch.zeros(1, HEIGHT, WIDTH)
     mask[:, 80:82, 20:180] = 1
     model = Model()

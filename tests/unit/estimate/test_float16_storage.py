@@ -71,7 +71,7 @@ def test_pictures_differ_by_less_than_a_fifth_of_an_8_bit_step(kind, span):
         assert (one.grey - other.grey).abs().max() * 255 < 0.2
 
 
-def test_every_consumer_takes_it_and_gives_float32():
+def test_every_consumer_takes_float16_and_gives_float32():
     depth = Depth(frames(), "inverse")
     kept = half(depth)
     assert disparity(kept).dtype == torch.float32
@@ -93,7 +93,7 @@ def test_every_consumer_takes_it_and_gives_float32():
         assert torch.equal(one.layers, other.layers)
 
 
-def test_what_float16_cannot_hold_is_refused():
+def test_values_beyond_float16_are_refused():
     infer, _ = in_parts(frames() * 1000)
     with pytest.raises(ValueError, match=r"images 2 to 3 .*goes up to 161600.* float32"):
         infer_and_store_float16(

@@ -78,7 +78,7 @@ def test_any_size(size):
     assert torch.isfinite(found).all()
 
 
-def test_detail_offers_it_for_every_kind_and_leaves_it_off():
+def test_detail_settings_use_it_for_every_kind_and_off_by_default():
     image = photograph().unsqueeze(0)
     for kind in ("inverse", "metres"):
         near = soft(TRUTH)
@@ -108,7 +108,7 @@ def test_a_panorama_stays_closed():
     assert (values[:, 0] - values[:, -1]).abs().max() < 1.2 * inside
 
 
-def test_a_width_that_cannot_be_is_refused():
+def test_impossible_widths_are_refused():
     with pytest.raises(ValueError, match=r"0\.5 pixels; it must be at least 1"):
         refine_edges(TRUTH, photograph(), 0.5)
     with pytest.raises(ValueError, match="edge_width is -1"):

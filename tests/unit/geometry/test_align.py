@@ -1,4 +1,4 @@
-"""Depth aligned to what one knows, and depth without its plane."""
+"""Depth aligned to measured points, to a surface at a known distance and to another depth map."""
 
 import pytest
 import torch
@@ -10,8 +10,6 @@ from dpt_core.geometry.align import (
     align_to_points,
     align_to_reference,
 )
-from dpt_core.geometry.plane import remove_plane
-from dpt_core.geometry.scale_shift import fit, fit_robust
 
 HEIGHT, WIDTH = 40, 60
 
@@ -85,7 +83,7 @@ def test_only_under_the_mask(relative, metres):
     torch.testing.assert_close(aligned.values, metres, rtol=1e-3, atol=0)
 
 
-def test_what_lies_behind_infinity_is_far_away(relative):
+def test_points_beyond_infinity_are_far_away(relative):
     aligned = align_to_points(relative, [MeasuredPoint(0, 0, 1.0), MeasuredPoint(1, 0, 1.01)])
     assert torch.isfinite(aligned.values).all()
     assert (aligned.values > 0).all()
@@ -100,48 +98,6 @@ def test_an_invalid_pixel_does_no_harm_to_the_others(relative, metres, wrong):
         [MeasuredPoint(x, 30, float(metres[0, 30, x])) for x in (2, 30)],
     )
     torch.testing.assert_close(aligned.values[valid], metres[valid])
-
-
-def test_fits():
-    x = torch.linspace(0, 1, 1000)
-    noise = 0.2 * torch.randn(1000, generator=torch.Generator().manual_seed(0))
-    assert fit(x, 3 * x - 1) == pytest.approx((3, -1))
-    there, back = fit(x + noise, x, symmetric=True), fit(x, x + noise, symmetric=True)
-    assert there.scale * back.scale == pytest.approx(1)
-    spoilt = 3 * x - 1
-    spoilt[:450] = torch.rand(450, generator=torch.Generator().manual_seed(1)) * 9
-    assert fit_robust(x, spoilt) == pytest.approx((3, -1), abs=0.02)
-    with pytest.raises(ValueError, match="two values that differ; 3 were given, all the same"):
-        fit(torch.ones(3), torch.rand(3))
-
-
-def floor_and_box() -> tuple[torch.Tensor, torch.Tensor]:
-    """Inverse depth of a floor with a box on it, and where the box is."""
-    row, column = torch.meshgrid(torch.linspace(0, 1, 40), torch.linspace(0, 1, 60), indexing="ij")
-    values = 2 + 5 * row + 0.7 * column
-    box = torch.zeros(40, 60, dtype=torch.bool)
-    box[10:25, 20:45] = True
-    return torch.where(box, values + 1.5, values), box
-
-
-@pytest.mark.parametrize("kind", ["inverse", "metres"])
-def test_the_floor_goes_and_the_box_stays(kind):
-    values, box = floor_and_box()
-    values += 0.01 * torch.randn(values.shape, generator=torch.Generator().manual_seed(0))
-    depth = Depth((values if kind == "inverse" else 1 / values).unsqueeze(0), kind)
-    flat, plane = remove_plane(depth)
-    assert flat.kind == "inverse"
-    assert flat.values[0, box].mean() == pytest.approx(1.5, abs=0.01)
-    assert flat.values[0, ~box].abs().max() < 0.06
-    assert not plane[0, box].any()
-    assert plane[0, ~box].float().mean() > 0.98
-
-
-def test_the_plane_under_the_mask():
-    values, box = floor_and_box()
-    flat, plane = remove_plane(Depth(values.unsqueeze(0), "inverse"), box.float().unsqueeze(0))
-    assert flat.values[0, ~box].mean() == pytest.approx(-1.5, abs=1e-3)
-    assert torch.equal(plane[0], box)
 
 
 NEAR, FAR = MeasuredPoint(0, 0, 1.0), MeasuredPoint(1, 0, 5.0)
@@ -167,7 +123,6 @@ RAMP = Depth(torch.arange(12.0).reshape(1, 3, 4) + 1, "inverse")  # (1, 0) is ne
             lambda: align_to_reference(RAMP, Depth(torch.ones(1, 5, 4), "metres")),
             "The reference is 1×5×4",
         ),
-        (lambda: remove_plane(RAMP, torch.zeros(1, 3, 4)), "three pixels with valid depth; 0"),
     ],
 )
 def test_bad_input_gets_a_sentence(call, sentence):

@@ -70,7 +70,7 @@ class TestCache:
         assert first is second
         assert cache.bytes == first.nbytes
 
-    def test_what_does_not_fit_is_made_again(self) -> None:
+    def test_a_bias_above_the_limit_is_not_kept(self) -> None:
         cache, made = BiasCache(limit=100), []
         first, second = (self.get(cache, made, "meta") for _ in range(2))
         assert first is not second
@@ -90,7 +90,7 @@ class TestCache:
         del owner
         assert cache.bytes == 0
 
-    def test_a_setting_that_comes_meanwhile_gets_its_own(self) -> None:
+    def test_another_size_during_the_computation_gets_its_own_bias(self) -> None:
         cache = BiasCache()
 
         def while_another_runs() -> Tensor:

@@ -38,6 +38,6 @@ def test_colours_are_between_their_neighbours(colormap: str) -> None:
     assert colours.diff(dim=2).abs().max() < 0.02  # no steps
 
 
-def test_there_is_no_other_colour_map() -> None:
+def test_unknown_colour_maps_are_refused() -> None:
     with pytest.raises(ValueError, match=r"'jet'.*turbo"):
         colorize(torch.zeros(1, 1, 1), "jet")

@@ -3,7 +3,6 @@
 import torch
 
 from dpt_core import Depth
-from dpt_core.depth_map import disparity
 from dpt_core.render import control_image, normalise
 
 
@@ -26,9 +25,3 @@ def test_each_image_has_its_own_range_and_a_flat_one_is_black() -> None:
     before = values.clone()
     assert normalise(values).tolist() == [[[0, 1]], [[0, 1]], [[0, 0]]]
     assert torch.equal(values, before)
-
-
-def test_zero_metres_is_very_near_and_not_infinite() -> None:
-    near = disparity(Depth(torch.tensor([[[0.0, -1.0, 0.5]]]), "metres"))
-    assert torch.isfinite(near).all()
-    assert near[0, 0, 0] == near[0, 0, 1] > near[0, 0, 2]

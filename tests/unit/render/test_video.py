@@ -94,7 +94,7 @@ def test_a_camera_that_moves_forward_brightens_smoothly():
     assert steps[SteadyRange()] < steps[PerImageRange()] / 5
 
 
-def test_a_scene_cut_starts_anew():
+def test_a_scene_cut_starts_a_new_range():
     street = ray_trace().disparity[:6]
     y, x = torch.meshgrid(
         torch.linspace(-0.3, 0.3, HEIGHT), torch.linspace(-0.5, 0.5, WIDTH), indexing="ij"
@@ -118,7 +118,7 @@ def test_a_frame_of_one_value_is_a_cut_not_an_error():
     assert pictures(clip, SteadyRange())[2].amax() == 0
 
 
-def test_a_sky_of_one_value_does_not_decide_the_scale():
+def test_a_sky_of_one_value_does_not_set_the_scale():
     frame = torch.zeros(40, 50)  # 60 % sky
     frame[24:] = torch.linspace(1, 9, 16).unsqueeze(1)
     aligned, shots = align_frames([sample_pixels(frame), sample_pixels(frame * 1.25 + 3)])

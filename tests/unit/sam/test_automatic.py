@@ -47,7 +47,7 @@ CORNERS = [(1, 1), (1, -1), (-1, 1), (-1, -1)]
 
 
 @pytest.mark.parametrize("diagonal", [False, True])
-def test_regions_are_those_of_a_flood_fill(diagonal: bool) -> None:
+def test_connected_components_are_those_of_a_flood_fill(diagonal: bool) -> None:
     generator = np.random.default_rng(0)
     for share in (0.1, 0.4, 0.6, 0.9):
         for shape in ((1, 30), (30, 1), (17, 23)):
@@ -60,7 +60,7 @@ def test_regions_are_those_of_a_flood_fill(diagonal: bool) -> None:
             assert ((labels > 0) == mask).all()
 
 
-def test_regions_follow_spirals() -> None:
+def test_connected_components_follow_spirals() -> None:
     spiral = np.zeros((31, 31), dtype=bool)
     for ring in range(0, 15, 2):
         spiral[ring, ring : 31 - ring] = spiral[ring : 31 - ring, 30 - ring] = True
@@ -69,7 +69,7 @@ def test_regions_follow_spirals() -> None:
     assert label_components(spiral, diagonal=False)[1] == 1
 
 
-def test_small_holes_are_filled_and_small_parts_removed() -> None:
+def test_small_holes_are_filled_and_small_components_removed() -> None:
     mask = np.zeros((20, 20), dtype=bool)
     mask[2:12, 2:12] = True
     mask[4, 4] = mask[7:10, 7:10] = False  # a hole of 1 and one of 9
@@ -99,7 +99,7 @@ def test_boxes_of_masks() -> None:
     assert masks_to_boxes(masks[:0]).shape == (0, 4)
 
 
-def test_suppression_keeps_the_best_of_those_that_overlap() -> None:
+def test_non_maximum_suppression_keeps_the_best_of_overlapping_boxes() -> None:
     boxes = torch.tensor([[0, 0, 10, 10], [0, 0, 10, 8], [20, 0, 30, 10], [0, 0, 10, 4]])
     scores = torch.tensor([0.5, 0.9, 0.7, 0.1])
     assert non_maximum_suppression(boxes, scores, 0.7).tolist() == [1, 2, 3]
@@ -118,7 +118,7 @@ def test_suppression_keeps_the_best_of_those_that_overlap() -> None:
     assert non_maximum_suppression(boxes[:0], scores[:0], 0.7).tolist() == []
 
 
-def test_pieces_cover_the_image_and_overlap() -> None:
+def test_crops_cover_the_image_and_overlap() -> None:
     rules = MaskRules(crop_n_layers=2)
     crops = crop_boxes((100, 150), rules)
     assert crops[0] == ((0, 0, 150, 100), 0)
@@ -135,7 +135,7 @@ def test_pieces_cover_the_image_and_overlap() -> None:
         assert crop[3] > crop[1]
 
 
-def test_what_a_piece_cuts_off_is_told() -> None:
+def test_boxes_cut_off_by_a_crop_are_found() -> None:
     crop, size = (50, 0, 150, 100), (200, 300)
     boxes = torch.tensor([[30, 30, 60, 60], [5, 30, 60, 60], [30, 2, 60, 60], [30, 30, 60, 95]])
     assert near_crop_edge(boxes, crop, size).tolist() == [False, True, False, True]
@@ -191,7 +191,7 @@ def test_none_found_is_empty_masks_of_the_right_shape(model: SamModel) -> None:
         ("crop_overlap_ratio", 1.0),
     ],
 )
-def test_rules_that_cannot_be_used_are_refused(name: str, value: float) -> None:
+def test_impossible_settings_are_refused(name: str, value: float) -> None:
     wrong: dict[str, Any] = {name: value}
     with pytest.raises(ValueError, match=f"{name} is {value}"):
         MaskRules(**wrong)

@@ -123,7 +123,7 @@ def test_wrapped_nested_and_half_precision_files_give_the_same_model(
     assert dpt_core.inspect(copies[0]).dtype == "float32"
 
 
-def test_half_precision_keeps_the_encoding_of_places_exact(state: State, tmp_path: Path) -> None:
+def test_half_precision_keeps_the_coordinate_encoding_exact(state: State, tmp_path: Path) -> None:
     model = load(state, tmp_path, dtype=torch.bfloat16)
     matrix = model.net.prompt_encoder.coordinate_encoder.gaussian_matrix
     assert matrix.dtype == torch.float32
@@ -216,7 +216,7 @@ def test_depth_and_segmentation_are_told_apart(state: State, tmp_path: Path) -> 
     assert "sam.safetensors is Segment Anything (SAM), not a depth model" in text
 
 
-def test_relatives_of_other_kinds_are_named(state: State, tmp_path: Path) -> None:
+def test_unsupported_relatives_are_named(state: State, tmp_path: Path) -> None:
     hq = state | {"mask_decoder.hf_token.weight": torch.zeros(1, 32)}
     text = error_message(lambda: load(hq, tmp_path))
     assert "is SAM-HQ, not a segmentation model that this pack loads" in text

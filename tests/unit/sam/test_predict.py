@@ -79,7 +79,7 @@ def test_several_prompts_at_once_are_each_alone(
             assert torch.allclose(result.iou[i], alone.iou[0], atol=1e-5)
 
 
-def test_prompts_without_a_place_change_nothing(model: SamModel, embedding: SamEmbedding) -> None:
+def test_padding_points_change_nothing(model: SamModel, embedding: SamEmbedding) -> None:
     """Prompts of different numbers of points can go together: −1 fills up, wherever it is."""
     more = torch.cat([SQUARE, torch.full((1, 1, 2), -500.0)], dim=1)
     labels = torch.tensor([[1, -1]])
@@ -127,7 +127,9 @@ def test_an_embedding_holds_its_images_apart(model: SamModel, images: Tensor) ->
         model.predict(embedding, SQUARE, ONE)
 
 
-def test_any_precision_of_images_and_weights(path: Path, images: Tensor, model: SamModel) -> None:
+def test_any_number_format_of_images_and_weights(
+    path: Path, images: Tensor, model: SamModel
+) -> None:
     expected = model.encode_image(images).features
     assert torch.equal(model.encode_image(images.double()).features, expected)
     half = dpt_core.load_sam(path, dtype=torch.bfloat16)
@@ -141,7 +143,7 @@ def test_any_precision_of_images_and_weights(path: Path, images: Tensor, model: 
 
 
 @pytest.mark.parametrize("limit", [1, 10_000, 30_000])
-def test_attention_in_pieces_is_the_same(
+def test_attention_in_chunks_is_the_same(
     model: SamModel,
     images: Tensor,
     embedding: SamEmbedding,

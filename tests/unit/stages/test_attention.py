@@ -104,7 +104,7 @@ class TestAttention:
                 total += weights("point", ((c + 0.5) / 16, (r + 0.5) / 16)).nan_to_num()
         torch.testing.assert_close(weights("average"), total / 16)
 
-    def test_the_average_of_many_rows_is_taken_in_parts(self, images: Tensor, monkeypatch):
+    def test_the_average_of_many_rows_is_taken_in_chunks(self, images: Tensor, monkeypatch):
         model = make_model("beit")
         whole = first_map(model, images, FeatureSpec("attention", query="average"))
         monkeypatch.setattr("dpt_core.stages.attention.ROWS", 3)

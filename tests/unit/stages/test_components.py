@@ -83,7 +83,7 @@ class TestComponents:
         assert (aligned.rgb - first.rgb).abs().mean() < 0.02
         assert (alone.rgb - first.rgb).abs().mean() > 0.1
 
-    def test_maps_of_other_widths_cannot_be_share_a_fit(self, tokens: Tensor):
+    def test_maps_of_other_widths_cannot_share_a_fit(self, tokens: Tensor):
         maps = [FeatureMap("a", tokens), FeatureMap("b", tokens[:, :8])]
         with pytest.raises(ValueError, match="have 20, 8 channels, so they cannot share"):
             visualize(maps, MapStyle("pca", shared_fit=True))

@@ -17,7 +17,7 @@ from dpt_core.stages.contact_sheet import (
 )
 
 
-class TestSheet:
+class TestContactSheet:
     def test_tiles_lie_in_a_grid_below_the_title(self):
         colours = torch.eye(3)
         tiles = [Tile(f"tile {i}", "", c.expand(2, 2, 3)) for i, c in enumerate(colours)]

@@ -36,7 +36,7 @@ class TestExplorer:
         cells = torch.nn.functional.normalize(values.flatten(1).T, dim=1)
         torch.testing.assert_close(small.flatten(0, 1), cells)
 
-    def test_the_pack_holds_what_the_header_says(self):
+    def test_the_packed_file_matches_its_header(self):
         stages = [
             TokenMap(
                 f"stage {i}",

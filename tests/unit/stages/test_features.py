@@ -102,7 +102,7 @@ class TestExtractFeatures:
         assert torch.equal(first.values, seen[0])
         assert first.values.data_ptr() != seen[0].data_ptr()
 
-    def test_the_networks_own_tokens_are_let_go_as_it_runs(self, images: Tensor):
+    def test_the_networks_own_tokens_are_freed_as_it_runs(self, images: Tensor):
         # Otherwise a deep model at a high resolution would fill the device.
         model = make_model("dinov2")
         first, *_, last = (network(model).get_submodule(p.name) for p in list_blocks(model.net))

@@ -129,7 +129,7 @@ class TestPickle:
         )
         assert "not a complete PyTorch file" in refusal(path)
 
-    def test_damaged_pickle_is_told_by_its_check_sum(self, tmp_path):
+    def test_damaged_pickle_is_detected_by_its_checksum(self, tmp_path):
         path = tmp_path / "flipped.pth"
         torch.save({"first": torch.zeros(4), "second": torch.ones(4)}, path)
         data = path.read_bytes()
@@ -138,7 +138,7 @@ class TestPickle:
         path.write_bytes(flipped)
         assert "not a complete PyTorch file" in refusal(path)
 
-    def test_file_without_check_sums_loads(self, depth_anything, tmp_path):
+    def test_file_without_checksums_loads(self, depth_anything, tmp_path):
         path = tmp_path / "unchecked.pth"
         torch.serialization.set_crc32_options(False)
         try:

@@ -68,14 +68,14 @@ OTHER_LAYOUTS = (  # of the same models
 
 
 @pytest.mark.parametrize(("name", "keys"), [*UNSUPPORTED.items(), *OTHER_LAYOUTS])
-def test_other_architectures_are_named(name, keys, tmp_path):
+def test_unsupported_architectures_are_named(name, keys, tmp_path):
     state = {key: torch.ones(2) for key in keys.split()}
     message = refusal(write_checkpoint(tmp_path / "other.safetensors", state))
     assert f"other.safetensors is {name}" in message
     assert "Depth Anything" in message  # what to choose instead
 
 
-def test_architecture_that_nobody_knows(tmp_path):
+def test_unknown_architecture_is_described_by_its_keys(tmp_path):
     state = {f"layer{i}.weight": torch.ones(2) for i in range(9)}
     message = refusal(write_checkpoint(tmp_path / "mystery.pth", state))
     assert "9 tensors such as layer0.weight, layer1.weight, layer2.weight" in message

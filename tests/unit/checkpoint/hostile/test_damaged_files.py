@@ -179,7 +179,7 @@ class TestSafetensorsHeader:
             ),
         ],
     )
-    def test_lie_is_named(self, header, data, found, tmp_path):
+    def test_wrong_header_is_refused(self, header, data, found, tmp_path):
         path = tmp_path / "lies.safetensors"
         path.write_bytes(safetensors_bytes(header, data))
         assert found in refusal(path)
