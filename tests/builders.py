@@ -1,5 +1,6 @@
 """Checkpoints for the tests, in the layouts of the published files, with seeded random weights."""
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -207,6 +208,23 @@ def write_checkpoint(
     else:
         torch.save(state, path)
     return path
+
+
+def write_shards(
+    folder: Path,
+    state: dict[str, Tensor],
+    weight_map: dict[str, str],
+    index: str = "model.safetensors.index.json",
+) -> Path:
+    """Save a state dict in several files of a folder, and their index.
+
+    Args:
+        weight_map: the name of the file for each key.
+    """
+    for file in set(weight_map.values()):
+        write_checkpoint(folder / file, {k: t for k, t in state.items() if weight_map[k] == file})
+    (folder / index).write_text(json.dumps({"weight_map": weight_map}))
+    return folder
 
 
 def write_depth_anything(path: Path, dtype: torch.dtype = torch.float32, **sizes) -> Path:

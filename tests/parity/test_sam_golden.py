@@ -120,20 +120,20 @@ def test_embeddings_masks_and_iou_match_the_official_code(official: Loaded) -> N
 def test_intermediate_results_match_the_official_code(official: Loaded) -> None:
     model, tensors, notes = official
     images = to_images(tensors["in.wide.image"])
-    places, stage, block = {}, 0, 0
+    modules, stage, block = {}, 0, 0
     for index in range(notes["config"]["depth"]):
         if index in notes["config"]["global_idx"]:
-            places[f"block{index}"] = f"image_encoder.stages.{stage}.global_attn_block"
+            modules[f"block{index}"] = f"image_encoder.stages.{stage}.global_attn_block"
             stage, block = stage + 1, 0
         else:
-            places[f"block{index}"] = f"image_encoder.stages.{stage}.window_attn_blocks.{block}"
+            modules[f"block{index}"] = f"image_encoder.stages.{stage}.window_attn_blocks.{block}"
             block += 1
-    with torch.no_grad(), dpt_core.capture(model.net, places.values()) as captured:
+    with torch.no_grad(), dpt_core.capture(model.net, modules.values()) as captured:
         model.net.image_encoder(model.preprocess(images))
-    blocks = {name for name in places if f"out.wide.{name}" in tensors}
+    blocks = {name for name in modules if f"out.wide.{name}" in tensors}
     assert "block0" in blocks
     for name in blocks:
-        assert relative_error(captured[places[name]], tensors[f"out.wide.{name}"]) <= TOLERANCE, (
+        assert relative_error(captured[modules[name]], tensors[f"out.wide.{name}"]) <= TOLERANCE, (
             name
         )
     encoder, config = model.net.prompt_encoder, model.config

@@ -1,4 +1,4 @@
-"""The checkpoint in the package: small, honest about itself, and used when none is named."""
+"""The checkpoint in the package: small, described by its metadata, used when none is named."""
 
 import numpy as np
 import pytest

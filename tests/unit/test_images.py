@@ -1,4 +1,4 @@
-"""What is taken for a batch of images, and what is refused."""
+"""What counts as a batch of images, and what is refused."""
 
 from typing import Any
 

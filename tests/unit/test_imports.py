@@ -1,4 +1,4 @@
-"""Who may import what: dpt_core stands alone, and nodes/host alone reaches into ComfyUI.
+"""Which module may import which: dpt_core stands alone, and nodes/host alone reaches into ComfyUI.
 
 The order of dpt_core's own rooms is import-linter's, in pyproject.toml.
 """

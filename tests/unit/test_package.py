@@ -1,4 +1,4 @@
-"""What the package gives on its own."""
+"""The public names of the package."""
 
 import subprocess
 import sys

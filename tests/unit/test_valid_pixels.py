@@ -1,4 +1,4 @@
-"""Which pixels are valid means the same for everything that takes depth."""
+"""Everything that takes depth agrees on which pixels are valid."""
 
 import pytest
 import torch

@@ -1,6 +1,5 @@
-"""Every published checkpoint is one known layout, and nothing else is taken for one."""
+"""Every published checkpoint is recognised as its own layout, and nothing else as any."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +11,19 @@ from dpt_core.checkpoint.detect import detect
 from dpt_core.depth.families import FAMILIES
 from dpt_core.depth.network import DPT
 from dpt_core.loading import inspect
-from tests.published import convert_published, published_state, write_header
-
-Manifests = dict[str, dict[str, Any]]
-Function = Callable[..., Any]
+from tests.published import Converted, convert_published, published_state, write_header
 
 
-def build(converted: Any) -> DPT:
+def build(converted: Converted) -> DPT:
     with torch.device("meta"):
         net = DPT(converted.config)
     net.load_state_dict(converted.tensors, strict=True, assign=True)
     return net
 
 
-def test_published_checkpoints_are_one_layout_each_and_load_strictly(manifests: Manifests) -> None:
+def test_published_checkpoints_are_one_layout_each_and_load_strictly(
+    manifests: dict[str, dict[str, Any]],
+) -> None:
     assert len(manifests) == 44
     for name, manifest in manifests.items():
         keys = published_state(name).keys()
@@ -36,7 +34,9 @@ def test_published_checkpoints_are_one_layout_each_and_load_strictly(manifests: 
         assert build(converted).config == converted.config
 
 
-def test_published_checkpoints_load_without_their_optional_keys(manifests: Manifests) -> None:
+def test_published_checkpoints_load_without_their_optional_keys(
+    manifests: dict[str, dict[str, Any]],
+) -> None:
     optional = {name: m["optional_keys"] for name, m in manifests.items() if m["optional_keys"]}
     assert optional.keys() == {"Intel/dpt-large", "Intel/dpt-hybrid-midas"}
     for name, keys in optional.items():
@@ -56,7 +56,7 @@ def test_published_checkpoints_load_without_their_optional_keys(manifests: Manif
     ],
 )
 def test_keys_that_no_network_uses_may_be_missing(
-    unused: str, name: str, manifests: Manifests
+    unused: str, name: str, manifests: dict[str, dict[str, Any]]
 ) -> None:
     assert any(unused in key for key in manifests[name]["state_dict"])
     build(convert_published(name, without=lambda key: unused in key))
@@ -95,7 +95,9 @@ def test_unsupported_models_are_refused_by_name(key: str, found: str) -> None:
         detect(published_state("depth_anything_v2_vits") | alone, FAMILIES, "other.pth")
 
 
-def test_inspect_reads_a_published_file_by_its_header(manifests: Manifests, tmp_path: Path) -> None:
+def test_inspect_reads_a_published_file_by_its_header(
+    manifests: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
     manifest = manifests["depth_anything_v2_vitg"]
     path = write_header(tmp_path / "depth_anything_v2_vitg.safetensors", manifest["state_dict"])
     inspection = inspect(path)

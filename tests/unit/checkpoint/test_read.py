@@ -1,6 +1,5 @@
-"""Every way in which the same weights come, and what reading leaves behind."""
+"""Weights in every file format, wrapper and number format, and what reading them costs."""
 
-import json
 import subprocess
 import sys
 from collections import OrderedDict
@@ -16,7 +15,7 @@ from torch import Tensor
 from dpt_core import CheckpointError, load
 from dpt_core.checkpoint.read import read
 from dpt_core.loading import inspect
-from tests.builders import write_checkpoint, write_depth_anything
+from tests.builders import write_checkpoint, write_depth_anything, write_shards
 from tests.published import write_header
 
 State = dict[str, Tensor]
@@ -103,18 +102,6 @@ def test_half_precision_repacks_give_what_their_rounded_weights_give(
     assert all(p.dtype == torch.float32 for p in load(half).net.parameters())
 
 
-def shard(state: State, folder: Path, stem: str) -> None:
-    names = list(state)
-    parts = {"a": names[: len(names) // 2], "b": names[len(names) // 2 :]}
-    root, suffix = stem.rsplit(".", 1)
-    weight_map = {}
-    for part, keys in parts.items():
-        file = f"{root}-{part}.{suffix}"
-        write_checkpoint(folder / file, {key: state[key] for key in keys})
-        weight_map |= dict.fromkeys(keys, file)
-    (folder / f"{stem}.index.json").write_text(json.dumps({"weight_map": weight_map}))
-
-
 @pytest.mark.parametrize("stem", ["model.safetensors", "pytorch_model.bin"])
 @pytest.mark.parametrize("sharded", [False, True])
 def test_folders_of_the_hugging_face_kind(
@@ -123,7 +110,9 @@ def test_folders_of_the_hugging_face_kind(
     folder = tmp_path / "Depth-Anything-V2-Small"
     folder.mkdir()
     if sharded:
-        shard(state, folder, stem)
+        root, suffix = stem.split(".")
+        names = {key: f"{root}-{i % 2}.{suffix}" for i, key in enumerate(state)}
+        write_shards(folder, state, names, f"{stem}.index.json")
     else:
         write_checkpoint(folder / stem, state)
     (folder / "config.json").write_text('{"model_type": "other"}')

@@ -1,4 +1,4 @@
-"""What `convert` asks of the library, and what it says."""
+"""How `convert` calls the library, and what it prints."""
 
 import dataclasses
 import sys

@@ -1,4 +1,4 @@
-"""What `depth` writes, where, and what it leaves as it is."""
+"""What `depth` writes and where, and which files it leaves alone."""
 
 import os
 from pathlib import Path

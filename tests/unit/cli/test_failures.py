@@ -1,4 +1,4 @@
-"""What goes wrong is one sentence, and leaves no half-written file."""
+"""Every failure is one sentence, and leaves no half-written file."""
 
 import os
 from pathlib import Path

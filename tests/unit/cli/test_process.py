@@ -1,4 +1,4 @@
-"""The command line as a process of its own, and what it shows without one."""
+"""The command line as a process of its own, its help and its version."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The decoder keeps little: bands of rows give what all rows at once give, and maps are let go."""
+"""The head runs in bands of rows with the same result, and maps are freed early."""
 
 import weakref
 from pathlib import Path

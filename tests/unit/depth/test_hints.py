@@ -1,8 +1,7 @@
-"""What the weights do not say: which source wins, and what the published names mean."""
+"""What the weights do not tell: which source wins, and what the published names mean."""
 
 import hashlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,6 @@ from dpt_core.checkpoint.published import PublishedFile
 from dpt_core.loading import inspect
 from tests.builders import write_depth_anything
 from tests.published import write_header
-
-Write = Callable[..., Path]
 
 
 def hints(path: Path, **overrides: Any) -> dict[str, Hint[Any]]:

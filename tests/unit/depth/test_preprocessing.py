@@ -1,4 +1,4 @@
-"""Sizes, resampling and refusals, beside what is held against the official code."""
+"""Network sizes and resampling, beyond what the parity tests compare."""
 
 from dataclasses import replace
 from typing import Literal
@@ -49,8 +49,8 @@ def test_any_rule_can_stretch_to_a_square_of_its_side() -> None:
         assert network_size((300, 900), rule.with_fit("stretch")) == (side, side)
     assert network_size((300, 900), COVER.with_fit("stretch"), 100) == (98, 98)
     assert SQUARE.with_fit("stretch") is SQUARE  # its windows have the last word on the side
-    shown = to_network(images(20, 60), COVER.with_fit("stretch"), (28, 28))
-    assert shown.shape == (1, 3, 28, 28)
+    network_input = to_network(images(20, 60), COVER.with_fit("stretch"), (28, 28))
+    assert network_input.shape == (1, 3, 28, 28)
 
 
 @pytest.mark.parametrize("fit", ["cover", "closest", "longest", "square", "stretch"])

@@ -1,4 +1,4 @@
-"""Tiled estimation with a stand-in for the model: one that sees only so many pixels.
+"""Tiled estimation, with a stand-in for the model that sees few pixels.
 
 It reads depth off the image's brightness, but blurred to its own resolution and, like a
 relative model, in a scale and a shift that differ from call to call.
@@ -16,11 +16,11 @@ from dpt_core.depth_map import Kind
 from dpt_core.estimate.detail import DetailSettings, infer_with_detail
 from dpt_core.estimate.tiles import tile_spans
 
-HEIGHT, WIDTH, SEES = 192, 256, 48
+HEIGHT, WIDTH, SIDE = 192, 256, 48
 
 
 class Model:
-    """Sees `SEES` pixels on the short side; counts what it was asked."""
+    """Sees `SIDE` pixels on the short side, and records the sizes of its inputs."""
 
     def __init__(self, kind: Kind = "inverse", tilt: float = 0.0) -> None:
         self.kind: Kind = kind
@@ -30,7 +30,7 @@ class Model:
     def __call__(self, images: torch.Tensor) -> Depth:
         height, width = images.shape[-2:]
         self.sizes.append((height, width))
-        scale = SEES / min(height, width)
+        scale = SIDE / min(height, width)
         small = (round(height * scale), round(width * scale))
         seen = F.interpolate(images, size=small, mode="area")
         grey = F.interpolate(seen, size=(height, width), mode="bilinear")[:, 0]

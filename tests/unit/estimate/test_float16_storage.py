@@ -1,4 +1,4 @@
-"""Raw depth in half precision: what it costs, and that everything takes it."""
+"""Raw depth in float16: its error, and that everything takes it."""
 
 import pytest
 import torch
@@ -19,11 +19,11 @@ def frames(count: int = 5) -> torch.Tensor:
     return torch.stack([far_to_near.roll(n, 1) * (1 + 0.01 * n) for n in range(count)])
 
 
-def half(depth: Depth) -> Depth:
+def to_float16(depth: Depth) -> Depth:
     return depth._replace(values=depth.values.half())
 
 
-def in_parts(values: torch.Tensor):
+def infer_in_turn(values: torch.Tensor):
     """A stand-in for the model that gives the next of the values, and their number at a time."""
     done = [0]
     chunks = []
@@ -40,7 +40,7 @@ def in_parts(values: torch.Tensor):
 
 
 def test_depth_is_kept_in_half_the_memory_chunk_by_chunk():
-    infer, chunks = in_parts(frames())
+    infer, chunks = infer_in_turn(frames())
     seen = []
     depth = infer_and_store_float16(
         infer, torch.zeros(5, 3, 64, 64), 2, lambda *now: seen.append(now)
@@ -64,7 +64,7 @@ def test_pictures_differ_by_less_than_a_fifth_of_an_8_bit_step(kind, span):
     depth = Depth(values, kind)
     for one, other in zip(
         render(depth, RenderSettings(range=span)),
-        render(half(depth), RenderSettings(range=span)),
+        render(to_float16(depth), RenderSettings(range=span)),
         strict=True,
     ):
         assert other.grey.dtype == torch.float32
@@ -73,7 +73,7 @@ def test_pictures_differ_by_less_than_a_fifth_of_an_8_bit_step(kind, span):
 
 def test_every_consumer_takes_float16_and_gives_float32():
     depth = Depth(frames(), "inverse")
-    kept = half(depth)
+    kept = to_float16(depth)
     assert disparity(kept).dtype == torch.float32
     points = [MeasuredPoint(3, 60, 1.0), MeasuredPoint(3, 5, 9.0)]
     for run in (
@@ -94,10 +94,10 @@ def test_every_consumer_takes_float16_and_gives_float32():
 
 
 def test_values_beyond_float16_are_refused():
-    infer, _ = in_parts(frames() * 1000)
+    infer, _ = infer_in_turn(frames() * 1000)
     with pytest.raises(ValueError, match=r"images 2 to 3 .*goes up to 161600.* float32"):
         infer_and_store_float16(
-            in_parts(torch.cat([frames(2), frames(3) * 1000]))[0], torch.zeros(5, 3, 1, 1), 2
+            infer_in_turn(torch.cat([frames(2), frames(3) * 1000]))[0], torch.zeros(5, 3, 1, 1), 2
         )
     with pytest.raises(ValueError, match="no images"):
         infer_and_store_float16(infer, torch.zeros(0, 3, 64, 64))

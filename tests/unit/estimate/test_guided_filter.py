@@ -1,4 +1,4 @@
-"""Depth drawn to the edges of its image."""
+"""The guided filter: soft edges of the depth become the sharp ones of the image."""
 
 import math
 
@@ -10,7 +10,7 @@ from dpt_core import Depth
 from dpt_core.estimate.detail import DetailSettings, infer_with_detail
 from dpt_core.estimate.guided_filter import refine_edges
 
-HEIGHT, WIDTH, WIDE = 96, 128, 8  # the depth has so many pixels blurred into one
+HEIGHT, WIDTH, BLUR = 96, 128, 8  # the depth is blurred over 8 pixels
 ROWS, COLUMNS = torch.meshgrid(
     torch.arange(float(HEIGHT)), torch.arange(float(WIDTH)), indexing="ij"
 )
@@ -20,8 +20,8 @@ NOISE = 0.02 * torch.randn(3, HEIGHT, WIDTH, generator=torch.Generator().manual_
 
 
 def soft(values: torch.Tensor) -> torch.Tensor:
-    """As a network sees it that has an eighth of the image's resolution."""
-    small = F.interpolate(values[None, None], scale_factor=1 / WIDE, mode="area")
+    """As a network estimates it at an eighth of the image's resolution."""
+    small = F.interpolate(values[None, None], scale_factor=1 / BLUR, mode="area")
     return F.interpolate(small, size=(HEIGHT, WIDTH), mode="bilinear")[0, 0]
 
 
@@ -38,35 +38,37 @@ def steepest(values: torch.Tensor) -> float:
 
 
 def test_a_soft_step_becomes_the_images_sharp_one():
-    near = soft(TRUTH)
-    found = refine_edges(near, photograph(), WIDE)
-    assert error(found) < 0.6 * error(near)
-    assert steepest(found) > 4 * steepest(near)
-    assert found.min() >= near.min()
-    assert found.max() <= near.max()
-    wrong_place = refine_edges(near, photograph().roll(40, 2), WIDE)
-    assert error(wrong_place) < 1.2 * error(near)
+    blurred = soft(TRUTH)
+    found = refine_edges(blurred, photograph(), BLUR)
+    assert error(found) < 0.6 * error(blurred)
+    assert steepest(found) > 4 * steepest(blurred)
+    assert found.min() >= blurred.min()
+    assert found.max() <= blurred.max()
+    wrong_place = refine_edges(blurred, photograph().roll(40, 2), BLUR)
+    assert error(wrong_place) < 1.2 * error(blurred)
 
 
 def test_a_plane_is_left_alone_under_any_texture():
     plane = 1 + 0.01 * COLUMNS + 0.02 * ROWS
     texture = torch.rand(3, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(1))
-    torch.testing.assert_close(refine_edges(plane, texture, WIDE), plane, rtol=1e-6, atol=0)
+    torch.testing.assert_close(refine_edges(plane, texture, BLUR), plane, rtol=1e-6, atol=0)
     torch.testing.assert_close(refine_edges(plane, photograph(), 3.5), plane, rtol=1e-6, atol=0)
 
 
 def test_an_edge_that_the_image_does_not_show_stays_as_it_is():
-    near = soft(TRUTH)
-    torch.testing.assert_close(refine_edges(near, torch.full((3, HEIGHT, WIDTH), 0.5), 8), near)
+    blurred = soft(TRUTH)
+    torch.testing.assert_close(
+        refine_edges(blurred, torch.full((3, HEIGHT, WIDTH), 0.5), 8), blurred
+    )
     stripes = (0.5 + 0.3 * torch.sin(COLUMNS / 3)).expand(3, HEIGHT, WIDTH)
-    assert error(refine_edges(near, stripes, WIDE)) < 1.02 * error(near)
+    assert error(refine_edges(blurred, stripes, BLUR)) < 1.02 * error(blurred)
 
 
 def test_the_unit_does_not_matter():
-    near = soft(TRUTH)
-    found = refine_edges(near, photograph(), WIDE)
+    blurred = soft(TRUTH)
+    found = refine_edges(blurred, photograph(), BLUR)
     for unit in (1e-5, 1e4):
-        scaled = refine_edges(near * unit + 7 * unit, photograph(), WIDE)
+        scaled = refine_edges(blurred * unit + 7 * unit, photograph(), BLUR)
         torch.testing.assert_close(scaled / unit - 7, found, rtol=0, atol=1e-4)
 
 
@@ -81,8 +83,8 @@ def test_any_size(size):
 def test_detail_settings_use_it_for_every_kind_and_off_by_default():
     image = photograph().unsqueeze(0)
     for kind in ("inverse", "metres"):
-        near = soft(TRUTH)
-        raw = Depth((near if kind == "inverse" else 1 / near).unsqueeze(0), kind)
+        blurred = soft(TRUTH)
+        raw = Depth((blurred if kind == "inverse" else 1 / blurred).unsqueeze(0), kind)
 
         def found(width: int, raw: Depth = raw) -> torch.Tensor:
             values = infer_with_detail(
@@ -90,8 +92,8 @@ def test_detail_settings_use_it_for_every_kind_and_off_by_default():
             ).values[0]
             return values if raw.kind == "inverse" else 1 / values
 
-        torch.testing.assert_close(found(0), near)
-        torch.testing.assert_close(found(WIDE), refine_edges(near, image[0], WIDE))
+        torch.testing.assert_close(found(0), blurred)
+        torch.testing.assert_close(found(BLUR), refine_edges(blurred, image[0], BLUR))
 
 
 def test_a_panorama_stays_closed():

@@ -1,4 +1,4 @@
-"""Images in, depth out: chunks, progress, memory, odd images, number formats."""
+"""Images to depth: chunks, progress, memory, unusual sizes and number formats."""
 
 from pathlib import Path
 from typing import Any

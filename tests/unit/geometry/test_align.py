@@ -26,13 +26,13 @@ def relative(metres) -> Depth:
     return Depth(40 / metres - 3, "inverse", checkpoint="some.pth")
 
 
-def points(metres: torch.Tensor, *places: tuple[int, int]) -> list[MeasuredPoint]:
-    return [MeasuredPoint(x, y, float(metres[0, y, x])) for x, y in places]
+def points(metres: torch.Tensor, *pixels: tuple[int, int]) -> list[MeasuredPoint]:
+    return [MeasuredPoint(x, y, float(metres[0, y, x])) for x, y in pixels]
 
 
 def test_two_points_give_metres(relative, metres):
-    known = points(metres, (3, 5), (40, 20))
-    aligned = align_to_points(relative, known)
+    measured = points(metres, (3, 5), (40, 20))
+    aligned = align_to_points(relative, measured)
     assert aligned.kind == "metres"
     assert aligned.checkpoint == "some.pth"
     torch.testing.assert_close(aligned.values, metres, rtol=1e-3, atol=0)
@@ -44,9 +44,11 @@ def test_one_point_scales(metres):
 
 
 def test_one_wrong_point_of_six_does_no_harm(relative, metres):
-    known = points(metres, (3, 5), (40, 20), (10, 30), (55, 2), (33, 33), (20, 10))
-    known[2] = known[2]._replace(metres=0.4)
-    torch.testing.assert_close(align_to_points(relative, known).values, metres, rtol=1e-3, atol=0)
+    measured = points(metres, (3, 5), (40, 20), (10, 30), (55, 2), (33, 33), (20, 10))
+    measured[2] = measured[2]._replace(metres=0.4)
+    torch.testing.assert_close(
+        align_to_points(relative, measured).values, metres, rtol=1e-3, atol=0
+    )
 
 
 def test_metric_depth_is_corrected_too(metres):

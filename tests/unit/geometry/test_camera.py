@@ -16,10 +16,10 @@ def test_focal_lengths_and_square_pixels():
 
 
 def test_the_edge_of_the_image_is_half_the_field_of_view_away():
-    looks = rays(intrinsics_of_fov(90, 400, 300), 300, 400)
-    assert math.degrees(math.atan(looks[0, -1, 0])) == pytest.approx(45, abs=0.2)
-    torch.testing.assert_close(looks[:, 0], looks[:, -1] * torch.tensor([-1.0, 1.0, 1.0]))
-    assert looks[0, 0, 1] < 0 < looks[-1, 0, 1]  # y is down
+    directions = rays(intrinsics_of_fov(90, 400, 300), 300, 400)
+    assert math.degrees(math.atan(directions[0, -1, 0])) == pytest.approx(45, abs=0.2)
+    torch.testing.assert_close(directions[:, 0], directions[:, -1] * torch.tensor([-1.0, 1.0, 1.0]))
+    assert directions[0, 0, 1] < 0 < directions[-1, 0, 1]  # y is down
 
 
 @pytest.mark.parametrize("degrees", [0, 180, -20, 400, math.nan])

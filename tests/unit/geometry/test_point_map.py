@@ -33,20 +33,20 @@ def test_normals_of_a_plane(direction):
     expected = F.normalize(torch.tensor(direction), dim=0)
     z = plane(direction, -2.0)
     valid = (z > 0) & (z < 30)
-    shown = normals(unproject(z, valid, CAMERA).points)
+    found = normals(unproject(z, valid, CAMERA).points)
     inner = valid.clone()
     inner[1:] &= valid[:-1]
     inner[:-1] &= valid[1:]
     assert inner.sum() > 200
-    assert ((shown[inner] @ expected) > 1 - 1e-5).all()
-    assert (shown[~valid] == 0).all()
+    assert ((found[inner] @ expected) > 1 - 1e-5).all()
+    assert (found[~valid] == 0).all()
 
 
 def test_the_edge_of_an_object_is_no_bevel():
     z = torch.full((HEIGHT, WIDTH), 8.0)
     z[8:20, 10:25] = 2.0
-    shown = normals(unproject(z, everywhere(z), CAMERA).points)
-    torch.testing.assert_close(shown, torch.tensor([0.0, 0.0, -1.0]).expand_as(shown))
+    found = normals(unproject(z, everywhere(z), CAMERA).points)
+    torch.testing.assert_close(found, torch.tensor([0.0, 0.0, -1.0]).expand_as(found))
 
 
 def test_colours_of_normals():
@@ -67,6 +67,6 @@ def test_colours_of_normals():
 def test_what_is_not_valid_is_infinitely_far():
     z = torch.full((2, 2), 3.0)
     valid = torch.tensor([[True, False], [True, True]])
-    seen = unproject(z, valid, CAMERA)
-    assert torch.isinf(seen.points[0, 1]).all()
-    assert torch.isfinite(seen.points[valid]).all()
+    point_map = unproject(z, valid, CAMERA)
+    assert torch.isinf(point_map.points[0, 1]).all()
+    assert torch.isfinite(point_map.points[valid]).all()

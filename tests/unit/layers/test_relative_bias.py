@@ -1,4 +1,4 @@
-"""Relative position biases: the right value for every pair, and no more kept than is of use."""
+"""Relative position biases: the right value for every pair, and what the cache keeps."""
 
 import pickle
 from functools import partial

@@ -18,8 +18,8 @@ ENDS = {
 def test_ends_of_the_colour_maps(colormap: str) -> None:
     coloured = colorize(torch.tensor([[[0.0, 1.0]]]), colormap)
     assert coloured.shape == (1, 1, 2, 3)
-    for place, expected in enumerate(ENDS[colormap]):
-        assert (coloured[0, 0, place] * 255).tolist() == pytest.approx(expected, abs=1)
+    for index, expected in enumerate(ENDS[colormap]):
+        assert (coloured[0, 0, index] * 255).tolist() == pytest.approx(expected, abs=1)
 
 
 def test_spectral_runs_between_red_and_blue() -> None:

@@ -1,4 +1,4 @@
-"""From raw depth to a picture: what is near, and the ends of the scale."""
+"""From raw depth to a control image: near is white, and each image has its own range."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""Steady brightness over a video: a rendered clip whose depth is known."""
+"""Steady brightness over a video, on a ray-traced clip whose depth is known."""
 
 from dataclasses import dataclass
 

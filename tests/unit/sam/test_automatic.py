@@ -1,4 +1,4 @@
-"""The automatic mask generator's parts, and what its parity test does not see."""
+"""The parts of the automatic mask generator, and what its parity test leaves out."""
 
 from typing import Any
 
@@ -26,20 +26,20 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> SamModel:
 
 
 def flood(mask: np.ndarray, steps: list[tuple[int, int]]) -> list[set[tuple[int, int]]]:
-    """Connected regions, one pixel at a time."""
+    """Connected components, one pixel at a time."""
     todo = {(int(y), int(x)) for y, x in zip(*np.nonzero(mask), strict=True)}
-    regions = []
+    components = []
     while todo:
-        region, front = set(), [min(todo)]
+        component, front = set(), [min(todo)]
         todo.discard(front[0])
         while front:
             y, x = front.pop()
-            region.add((y, x))
+            component.add((y, x))
             near = {(y + dy, x + dx) for dy, dx in steps} & todo
             todo -= near
             front += near
-        regions.append(region)
-    return regions
+        components.append(component)
+    return components
 
 
 SIDES = [(0, 1), (0, -1), (1, 0), (-1, 0)]
@@ -55,8 +55,8 @@ def test_connected_components_are_those_of_a_flood_fill(diagonal: bool) -> None:
             labels, count = label_components(mask, diagonal)
             expected = flood(mask, SIDES + CORNERS * diagonal)
             assert count == len(expected)
-            for number, region in enumerate(expected, start=1):
-                assert {(y, x) for y, x in np.argwhere(labels == number).tolist()} == region
+            for number, component in enumerate(expected, start=1):
+                assert {(y, x) for y, x in np.argwhere(labels == number).tolist()} == component
             assert ((labels > 0) == mask).all()
 
 

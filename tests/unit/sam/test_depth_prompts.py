@@ -1,4 +1,4 @@
-"""Masks of a range of depth, and prompts chosen by depth."""
+"""Prompts for the objects of each layer of depth."""
 
 import pytest
 import torch

@@ -92,8 +92,8 @@ def test_uneven_stages_are_measured_from_the_tables_of_positions() -> None:
     }
     context = FileContext.of(Path("sam.pth"), {})
     plan = OFFICIAL.plan(tensors, context, Overrides())
-    places = [str(row["place"]) for row in plan.rows]
-    assert places == [
+    names = [str(row["place"]) for row in plan.rows]
+    assert names == [
         "stages.0.window_attn_blocks.0",
         "stages.0.global_attn_block",
         *(f"stages.1.window_attn_blocks.{i}" for i in range(3)),

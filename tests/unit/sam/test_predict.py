@@ -1,4 +1,4 @@
-"""Prompts in, masks out: what `predict` promises, beside the numbers that parity tests check."""
+"""Prompts to masks: what `predict` promises, beyond the numbers that the parity tests compare."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Parts of a network left out."""
+"""Ablation: parts of a network that are skipped or scaled."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Attention: weights times values are what the layer itself makes."""
+"""Attention maps: weights times values are what the layer itself returns."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the explorer in the browser gets: small vectors, pictures, and their file."""
+"""What the explorer in the browser receives: short vectors and pictures, in one file."""
 
 import io
 import json

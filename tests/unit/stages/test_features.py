@@ -159,9 +159,9 @@ class TestPositions:
             ).maps[0]
             assert stage.windows == (4, 0)
             assert stage.values.shape == (1, 2, 16, 16)
-            known = ~stage.values[0, 0].isnan()
-            assert known.sum() == 16
-            assert known[8:12, 8:12].all()
+            has_value = ~stage.values[0, 0].isnan()
+            assert has_value.sum() == 16
+            assert has_value[8:12, 8:12].all()
 
 
 class TestErrors:

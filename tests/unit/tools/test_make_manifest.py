@@ -1,4 +1,4 @@
-"""Manifests of checkpoints, of the form in which the tests keep the published ones."""
+"""Manifests of checkpoints, in the form of those that the tests keep of published ones."""
 
 import json
 from pathlib import Path

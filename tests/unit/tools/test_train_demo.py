@@ -1,4 +1,4 @@
-"""The trainer of the demo checkpoint: exact depth, an honest loss, a file like any other."""
+"""The trainer of the demo checkpoint: exact depth, the loss, and a file like any other."""
 
 import math
 

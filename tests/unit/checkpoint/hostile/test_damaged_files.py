@@ -1,4 +1,4 @@
-"""Files that are no checkpoint, or a part of one, or lie about themselves."""
+"""Files that are no checkpoint, files that are cut off, and headers that are wrong."""
 
 import json
 import os

@@ -1,13 +1,10 @@
 """Folders of the Hugging Face kind: shards, an index and a config, sound and damaged."""
 
-import json
-from pathlib import Path
-
 import pytest
 from safetensors.torch import save_file
 
 import dpt_core
-from tests.builders import write_checkpoint
+from tests.builders import write_checkpoint, write_shards
 
 METRIC_CONFIG = (
     '{"model_type": "depth_anything", "depth_estimation_type": "metric", "max_depth": %s}'
@@ -15,29 +12,21 @@ METRIC_CONFIG = (
 
 
 class TestFolder:
-    def write_shards(self, folder: Path, state: dict, names: dict[str, str]) -> Path:
-        folder.mkdir()
-        for file in set(names.values()):
-            save_file({k: state[k] for k in state if names[k] == file}, folder / file)
-        index = folder / "model.safetensors.index.json"
-        index.write_text(json.dumps({"weight_map": names}))
-        return folder
-
     def test_shards_load(self, depth_anything, tmp_path):
         names = {key: f"model-{i % 2}.safetensors" for i, key in enumerate(depth_anything)}
-        folder = self.write_shards(tmp_path / "hub", depth_anything, names)
+        folder = write_shards(tmp_path / "hub", depth_anything, names)
         assert dpt_core.load(folder).inspection.family == "Depth Anything V1"
 
     def test_missing_shard(self, depth_anything, tmp_path):
         names = {key: f"model-{i % 2}.safetensors" for i, key in enumerate(depth_anything)}
-        folder = self.write_shards(tmp_path / "hub", depth_anything, names)
+        folder = write_shards(tmp_path / "hub", depth_anything, names)
         (folder / "model-1.safetensors").unlink()
         with pytest.raises(dpt_core.CheckpointError, match=r"There is no file at .*model-1"):
             dpt_core.load(folder)
 
     def test_key_in_two_shards(self, depth_anything, tmp_path):
         names = {key: f"model-{i % 2}.safetensors" for i, key in enumerate(depth_anything)}
-        folder = self.write_shards(tmp_path / "hub", depth_anything, names)
+        folder = write_shards(tmp_path / "hub", depth_anything, names)
         twice = next(iter(depth_anything))
         extra = {k: t for k, t in depth_anything.items() if names[k].endswith("1.safetensors")}
         save_file({**extra, twice: depth_anything[twice]}, folder / "model-1.safetensors")

@@ -1,7 +1,7 @@
-"""Checkpoints changed at random: always a right model, or an error that helps.
+"""Checkpoints changed at random: either the right model is loaded, or the error helps.
 
 Every layout's tiny checkpoint is damaged in its tensors or in the bytes of its file.
-``MUTATIONS=20000 pytest tests/unit/test_mutations.py`` looks further than the default.
+``MUTATIONS=20000 pytest tests/unit/checkpoint/hostile/test_mutations.py`` tries many more.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Checkpoints whose keys, shapes or values are not as they should be."""
+"""Checkpoints with missing, unknown or mixed keys, and with wrong shapes or number formats."""
 
 import pytest
 import torch

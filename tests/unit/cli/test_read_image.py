@@ -1,4 +1,4 @@
-"""Pictures as they are read."""
+"""How image files are read: orientation, number formats, modes and frames."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from dpt_core.cli.files.images import read_image
 from tests.unit.cli.command_line import run_depth
 
 
-class TestReading:
+class TestReadImage:
     @pytest.fixture
     def pixels(self) -> np.ndarray:
         return np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
