@@ -147,7 +147,7 @@ class TestPositions:
         block = network(model).imgencoder.stages[0].blocks[0]
         rows, columns = grids[0.0].shape[-2:]
         offsets = block.relative_bias.offsets((rows, columns), torch.empty(0))
-        bias = block.relative_bias.spread((rows, columns), offsets)
+        bias = block.relative_bias.expand((rows, columns), offsets)
         index = 1 + rows // 2 * columns
         assert torch.equal(grids[0.0][0].flatten(1), bias[:, index, 1:])
         assert torch.equal(grids[1.0][0].flatten(1), bias[:, index + columns - 1, 1:])
