@@ -160,7 +160,10 @@ def _write(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> 
     part = path.with_name(f".{secrets.token_hex(8)}.tmp")  # hidden from lists of checkpoints
     try:
         try:
+            part.touch()
+            mode = part.stat().st_mode
             save_file(tensors, part, metadata)
+            part.chmod(mode)  # safetensors writes for the owner alone; servers have other users
             os.replace(part, path)
         finally:
             part.unlink(missing_ok=True)

@@ -1,11 +1,13 @@
 """Print a checkpoint's manifest: every key with its number format and shape, without values.
 
 ``python -m tools.make_manifest FILE --name NAME`` prints one JSON object like those that
-``tests/fixtures/manifests.json.gz`` holds by name. Weights are not read. A file of an unsupported
-family gets a manifest too: that is where support for a new family begins.
+``tests/fixtures/manifests.json.gz`` holds by name, and ``--add-to`` adds it there. Weights are not
+read. A file of an unsupported family gets a manifest too: that is where support for a new family
+begins.
 """
 
 import argparse
+import gzip
 import json
 import sys
 from collections.abc import Sequence
@@ -58,17 +60,31 @@ def make_manifest(path: Path, name: str | None = None) -> dict[str, Any]:
     }
 
 
+def add_manifest(manifest: dict[str, Any], packed: Path) -> None:
+    """Add a manifest to the compressed ones, sorted by name; one of its name is replaced."""
+    manifests = json.loads(gzip.decompress(packed.read_bytes()))
+    manifests[manifest["name"]] = manifest
+    text = json.dumps(dict(sorted(manifests.items())), ensure_ascii=False)
+    packed.write_bytes(gzip.compress(text.encode(), mtime=0))  # the same bytes on every day
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; the exit status is 1 if the file cannot be read."""
     parser = argparse.ArgumentParser(description="Print the manifest of a checkpoint as JSON.")
     parser.add_argument("file", type=Path, help="checkpoint file, or folder from Hugging Face")
     parser.add_argument("--name", help="the checkpoint's name (default: the file's)")
+    parser.add_argument(
+        "--add-to", type=Path, metavar="PACKED", help="add it to this .json.gz, and print nothing"
+    )
     chosen = parser.parse_args(arguments)
     try:
         manifest = make_manifest(chosen.file, chosen.name)
     except CheckpointError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    if chosen.add_to is not None:
+        add_manifest(manifest, chosen.add_to)
+        return 0
     sys.stdout.write(json.dumps(manifest, ensure_ascii=False) + "\n")
     return 0
 

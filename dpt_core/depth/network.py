@@ -3,10 +3,8 @@
 from torch import Tensor, nn
 
 from ..layers import Ops, cpu
-from .config import DPTConfig, EncoderConfig, HybridConfig, SwinConfig
-from .encoders.hybrid import HybridViT
-from .encoders.swin import Swin
-from .encoders.vit import ViT
+from .config import DPTConfig
+from .encoders import build_encoder
 from .fusion import Fusion
 from .heads import build_head
 from .heads.depth import Prediction
@@ -58,12 +56,3 @@ class DPT(nn.Module):
                 f"The network's input is {height}×{width} pixels, but both sides must be a "
                 f"multiple of {multiple}; use the model's preprocess() to resize images."
             )
-
-
-def build_encoder(config: EncoderConfig, ops: Ops) -> nn.Module:
-    """Build the encoder that a configuration describes."""
-    if isinstance(config, SwinConfig):
-        return Swin(config, ops)
-    if isinstance(config, HybridConfig):
-        return HybridViT(config, ops)
-    return ViT(config, ops)

@@ -1,11 +1,16 @@
-"""The recorded results as fixtures, a test for every file."""
+"""Recorded results of the official implementations (see ``tests/fixtures/README.md``)."""
+
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from torch import Tensor
 
-from tests.builders import FIXTURES
-from tests.parity.records import MORE, Record
+from dpt_core import DepthModel
+from tests.parity.records import MORE, Record, load_record, relative_error
 
-FOLDERS = [FIXTURES / "golden", *MORE]
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "golden"
+FOLDERS = [FIXTURES, *MORE]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -27,3 +32,14 @@ def depth_record(request: pytest.FixtureRequest) -> Record:
 @pytest.fixture
 def image_record(request: pytest.FixtureRequest) -> Record:
     return Record.read(request.param)
+
+
+@pytest.fixture(name="load_record")
+def _load_record(tmp_path: Path) -> Callable[[Record | Path], DepthModel]:
+    """A function that loads the model whose weights a record (or the file of one) holds."""
+    return lambda record: load_record(record, tmp_path)
+
+
+@pytest.fixture
+def error() -> Callable[[Tensor, Tensor], float]:
+    return relative_error

@@ -36,7 +36,9 @@ class Record(NamedTuple):
     @classmethod
     def read(cls, path: Path) -> "Record":
         notes = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        made = {name: seeded(name, *entry) for name, entry in notes.get("seeded", {}).items()}
+        seed = notes.get("seed", 0)
+        entries = notes.get("seeded", {}).items()
+        made = {name: seeded(name, *entry, seed=seed) for name, entry in entries}
         return cls(path, notes, made | load_file(path))
 
     def below(self, prefix: str) -> dict[str, Tensor]:
@@ -45,15 +47,15 @@ class Record(NamedTuple):
         return {k.removeprefix(prefix): v for k, v in items if k.startswith(prefix)}
 
 
-def seeded(name: str, dtype: str, *shape: int) -> Tensor:
+def seeded(name: str, dtype: str, *shape: int, seed: int = 0) -> Tensor:
     """The tensor that its name stands for, the same on every machine and NumPy version."""
-    generator = np.random.RandomState(zlib.crc32(name.encode()))
+    generator = np.random.RandomState(zlib.crc32(name.encode(), seed))
     noise = (2 * generator.random_sample(shape) - 1) * math.sqrt(3)  # mean 0, std 1
     last = name.rpartition(".")[2]
     kind = getattr(torch, dtype)
     if kind == torch.uint8:
         values = np.clip(128 + 64 * noise, 0, 255)
-    elif not kind.is_floating_point or last == "attn_mask":
+    elif not is_weight(name, kind):
         values = np.zeros(shape)  # made again by every implementation; the shape counts
     elif name.startswith("in."):
         values = noise
@@ -70,6 +72,11 @@ def seeded(name: str, dtype: str, *shape: int) -> Tensor:
     else:
         values = noise / math.sqrt(math.prod(shape[1:]))
     return torch.from_numpy(values).to(kind)
+
+
+def is_weight(name: str, dtype: torch.dtype) -> bool:
+    """Whether a tensor was trained; position indices and attention masks were not."""
+    return dtype.is_floating_point and not name.endswith("attn_mask")
 
 
 def relative_error(ours: Tensor, expected: Tensor) -> float:

@@ -256,6 +256,14 @@ def test_impossible_conversions_are_refused_and_leave_no_file(tmp_path: Path) ->
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_the_new_file_is_as_open_as_any_other(tmp_path: Path) -> None:
+    source, _ = checkpoint(FAMILIES[0], tmp_path)
+    target, other = tmp_path / "out.safetensors", tmp_path / "other"
+    convert_checkpoint(source, target, layout=FAMILIES[0].layout)
+    other.touch()
+    assert target.stat().st_mode == other.stat().st_mode
+
+
 def test_keys_are_listed_in_the_files_order(tmp_path: Path) -> None:
     state = {f"net.model.{key}": tensor for key, tensor in tiny_checkpoint(FAMILIES[2]).items()}
     path = write_checkpoint(tmp_path / "wrapped.pth", state | {"step": torch.ones(1)})

@@ -1,5 +1,6 @@
 """Manifests of checkpoints, in the form of those that the tests keep of published ones."""
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,23 @@ def test_the_command_prints_json(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert found["params_total"] == sum(tensor.numel() for tensor in state.values())
     assert found["state_dict"]["pretrained.norm.bias"] == ["float32", 64]
     assert found["state_dict"].keys() == state.keys()
+
+
+def test_the_command_adds_to_the_packed_manifests(
+    manifests: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_checkpoint(tmp_path / "tiny.safetensors", tiny_checkpoint(FAMILIES[0]))
+    packed = tmp_path / "manifests.json.gz"
+    packed.write_bytes(gzip.compress(json.dumps(manifests).encode()))
+    command = [str(path), "--name", "a_new_one", "--add-to", str(packed)]
+    assert main(command) == 0
+    once = packed.read_bytes()
+    assert main(command) == 0
+    assert packed.read_bytes() == once
+    assert capsys.readouterr().out == ""
+    added = json.loads(gzip.decompress(once))
+    assert added.pop("a_new_one") == make_manifest(path, "a_new_one")
+    assert added == manifests
 
 
 def test_an_unsupported_model_has_a_manifest_too(tmp_path: Path) -> None:
