@@ -227,6 +227,22 @@ export function loaderText(page) {
 }
 
 /**
+ * The text on the loader once a run has brought it: ComfyUI sends it apart from other results.
+ *
+ * @param {Page} page
+ * @returns {Promise<string>}
+ */
+export async function newLoaderText(page) {
+  const end = Date.now() + 10000;
+  let text = await loaderText(page);
+  while (text.startsWith("Run the workflow") && Date.now() < end) {
+    await page.waitForTimeout(100);
+    text = await loaderText(page);
+  }
+  return text;
+}
+
+/**
  * Run the workflow that is open and wait for its end.
  *
  * @param {Page} page

@@ -8,6 +8,7 @@ import {
   changeAndUndo,
   inBothRenderings,
   loaderText,
+  newLoaderText,
   loadWorkflow,
   openEditor,
   reload,
@@ -83,7 +84,7 @@ async function check(browser, isVue) {
   });
   await page.waitForTimeout(500);
   assert.equal(fetched, 0, "tokens are sent only when the explorer is open");
-  const said = await loaderText(page);
+  const said = await newLoaderText(page);
   assert.ok(said.startsWith(`${checkpoint}\nDepth Anything V2`), said);
   assert.equal(await toggle.getAttribute("aria-expanded"), "false");
   await shot("1-closed");

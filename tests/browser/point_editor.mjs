@@ -8,6 +8,7 @@ import {
   changeAndUndo,
   inBothRenderings,
   loaderText,
+  newLoaderText,
   loadWorkflow,
   openEditor,
   reload,
@@ -218,7 +219,7 @@ async function check(browser, isVue) {
       count,
     );
   await hasPictures(2);
-  const said = await loaderText(page);
+  const said = await newLoaderText(page);
   assert.ok(said.startsWith(`${checkpoint}\nSegment Anything`), said);
   await page.waitForTimeout(1000);
   await shot("3-masks");
