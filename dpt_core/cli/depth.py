@@ -37,7 +37,7 @@ formats:
          max, scale and offset; raw = offset + scale x pixel.
   png8   8-bit image. Near is white, from each image's minimum to its maximum: grey, as depth
          ControlNets expect it, or coloured with --colormap
-  npy    raw float32 depth, exactly as the model gives it
+  npy    raw float32 depth, exactly as the model returns it
 
 --steady keeps the brightness of videos from flickering: the frames are aligned with each other,
 and the range follows them slowly, except at cuts. This needs later frames too, so all frames of

@@ -43,7 +43,8 @@ def infer_and_store_float16(
         if largest > MAX_FLOAT16:
             raise ValueError(
                 f"The raw depth of images {start} to {end - 1} (counted from 0) goes up to "
-                f"{largest:g}, but float16 only to {MAX_FLOAT16:g}. Keep the depth in float32."
+                f"{largest:g}, but float16 holds {MAX_FLOAT16:g} at most. Keep the depth in "
+                "float32."
             )
         if depth is None:
             depth = _allocate(part, len(images))

@@ -177,13 +177,31 @@ def contest(name: str, peer: str, options: argparse.Namespace) -> dict[str, Any]
 @torch.inference_mode()
 def main() -> None:
     """Run the cases, print the results, and add them to the file."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
-    parser.add_argument("--peers", nargs="+", choices=peers.PEERS, default=list(peers.PEERS))
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--official", nargs="+", type=Path, default=[])
-    parser.add_argument("--json", type=Path)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--cases",
+        nargs="+",
+        choices=CASES,
+        default=list(CASES),
+        metavar="NAME",
+        help=f"cases to run (default: all): {', '.join(CASES)}",
+    )
+    parser.add_argument(
+        "--peers",
+        nargs="+",
+        choices=peers.PEERS,
+        default=list(peers.PEERS),
+        metavar="NAME",
+        help=f"peers to compare with (default: all): {', '.join(peers.PEERS)}",
+    )
+    parser.add_argument("--threads", type=int, default=2, help="PyTorch threads (default: 2)")
+    parser.add_argument("--rounds", type=int, default=7, help="timed rounds (default: 7)")
+    parser.add_argument(
+        "--official", nargs="+", type=Path, default=[], help="checkouts of the official code"
+    )
+    parser.add_argument("--json", type=Path, help="file to add the results to")
     parser.add_argument("--weights", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--alone", help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -124,11 +124,13 @@ def compare(name: str, contest: Contestants, rounds: int) -> timing.Times:
 @torch.no_grad()
 def main() -> None:
     """Run everything, print a table, and write JSON."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--size", choices=NAMES, default="b")
-    parser.add_argument("--json", type=Path)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--threads", type=int, default=2, help="PyTorch threads (default: 2)")
+    parser.add_argument("--rounds", type=int, default=5, help="timed rounds (default: 5)")
+    parser.add_argument("--size", choices=NAMES, default="b", help="ViT size (default: b)")
+    parser.add_argument("--json", type=Path, help="file to write the results to")
     parser.add_argument("--alone", help=argparse.SUPPRESS)
     parser.add_argument("--weights", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -23,8 +23,9 @@ def main() -> None:
     parser.add_argument(
         "--hours", type=float, default=2.0, help="hours of training in all runs together"
     )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--seed", type=int, default=0, help="for weights and scenes")
+    threads = torch.get_num_threads()
+    parser.add_argument("--threads", type=int, default=threads, help="PyTorch threads")
     parser.add_argument(
         "--textures",
         type=Path,
@@ -33,7 +34,9 @@ def main() -> None:
         help="folders of photographs to cut textures from",
     )
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    parser.add_argument("--device", type=torch.device, default=torch.device(device))
+    parser.add_argument(
+        "--device", type=torch.device, default=torch.device(device), help="where to train"
+    )
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
     torch.set_num_threads(options.threads)

@@ -36,10 +36,10 @@ def draw(model: dpt_core.DepthModel, photos: Sequence[Path], columns: int) -> Te
 def main() -> None:
     """Parse the command line and write the sheet."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("photos", type=Path, nargs="+")
-    parser.add_argument("--columns", type=int, default=6)
-    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("checkpoint", type=Path, help="the depth model")
+    parser.add_argument("photos", type=Path, nargs="+", help="the photographs")
+    parser.add_argument("--columns", type=int, default=6, help="photographs per row (default: 6)")
+    parser.add_argument("--output", type=Path, required=True, help="the image file to write")
     options = parser.parse_args()
     model = dpt_core.load(options.checkpoint, dtype=torch.float32)
     sheet = (draw(model, options.photos, options.columns) * 255).round().byte()

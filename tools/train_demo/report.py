@@ -33,7 +33,7 @@ def table(predictors: dict[str, Predictor], scenes: int, folders: list[Path]) ->
 def main() -> None:
     """Parse the command line and write the table to standard output."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("checkpoint", type=Path, help="the depth model")
     parser.add_argument(
         "--scenes",
         type=int,
