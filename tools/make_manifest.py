@@ -1,7 +1,7 @@
 """Print a checkpoint's manifest: every key with its number format and shape, without values.
 
 ``python -m tools.make_manifest FILE --name NAME`` prints one JSON object like those that
-``tests/fixtures/manifests.json.gz`` holds by name, and ``--add-to`` adds it there. Weights are not
+``tests/fixtures/manifests.json.gz`` holds by name; ``--add-to`` puts it there. Weights are not
 read. A file of an unsupported family gets a manifest too: that is where support for a new family
 begins.
 """
@@ -61,7 +61,7 @@ def make_manifest(path: Path, name: str | None = None) -> dict[str, Any]:
 
 
 def add_manifest(manifest: dict[str, Any], packed: Path) -> None:
-    """Add a manifest to the compressed ones, sorted by name; one of its name is replaced."""
+    """Add a manifest to the compressed ones, sorted by name, replacing any of the same name."""
     manifests = json.loads(gzip.decompress(packed.read_bytes()))
     manifests[manifest["name"]] = manifest
     text = json.dumps(dict(sorted(manifests.items())), ensure_ascii=False)
@@ -74,7 +74,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("file", type=Path, help="checkpoint file, or folder from Hugging Face")
     parser.add_argument("--name", help="the checkpoint's name (default: the file's)")
     parser.add_argument(
-        "--add-to", type=Path, metavar="PACKED", help="add it to this .json.gz, and print nothing"
+        "--add-to",
+        type=Path,
+        metavar="PACKED",
+        help="add the manifest to this .json.gz instead of printing it",
     )
     chosen = parser.parse_args(arguments)
     try:

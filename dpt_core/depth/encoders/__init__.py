@@ -1,4 +1,7 @@
-"""Image encoders: images → four stages of maps, each with its cls token if it has one."""
+"""Image encoders: images → four stages of maps, each with its cls token if it has one.
+
+`build_encoder` makes the one that a configuration describes.
+"""
 
 from torch import nn
 
