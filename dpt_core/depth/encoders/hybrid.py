@@ -49,9 +49,10 @@ class Bottleneck(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """B×inputs×h×w → B×C×h'×w', smaller by the stride."""
         shortcut = x if self.shortcut is None else self.shortcut(x)
-        x = F.relu(self.norm1(self.conv1(x)))  # B×C/4×h×w
-        x = F.relu(self.norm2(self.conv2(x)))  # B×C/4×h'×w'
-        return F.relu_(self.norm3(self.conv3(x)) + shortcut)  # B×C×h'×w'
+        x = relu_of(self.norm1, self.conv1(x))  # B×C/4×h×w
+        x = relu_of(self.norm2, self.conv2(x))  # B×C/4×h'×w'
+        x = self.norm3(self.conv3(x))  # B×C×h'×w'
+        return F.relu_(x + shortcut if is_watched(self.norm3) else x.add_(shortcut))
 
 
 class ResNetV2(nn.Module):
@@ -74,7 +75,7 @@ class ResNetV2(nn.Module):
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """B×3×H×W → B×C×h×w at 1/4, 1/8 and 1/16 of the size."""
-        x = F.relu(self.stem(images))  # B×stem×H/2×W/2
+        x = relu_of(self.stem, images)  # B×stem×H/2×W/2
         x = F.max_pool2d(pad_same(x, 3, 2), kernel_size=3, stride=2)  # B×stem×H/4×W/4
         maps = []
         for stage in self.stages:
@@ -110,6 +111,17 @@ class HybridViT(ViT):
         fine, middle, patches = self.patch_embed(images)
         stages = self.transform(patches, grid)
         return [Stage(fine, None), Stage(middle, None), *stages[2:]]
+
+
+def relu_of(layer: nn.Module, x: Tensor) -> Tensor:
+    """``relu(layer(x))``, in place unless a hook may have kept the layer's output."""
+    x = layer(x)
+    return F.relu(x) if is_watched(layer) else F.relu_(x)
+
+
+def is_watched(layer: nn.Module) -> bool:
+    """Whether a hook may have kept the output of a layer, or of a layer inside."""
+    return any(part._forward_hooks for part in layer.modules())
 
 
 def pad_same(x: Tensor, kernel: int, stride: int) -> Tensor:
