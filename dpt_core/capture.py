@@ -55,3 +55,8 @@ def capture(
     finally:
         for handle in handles:
             handle.remove()
+
+
+def is_watched(*layers: "nn.Module") -> bool:
+    """Whether a hook may keep the output of one of these layers, or of a layer inside."""
+    return any(part._forward_hooks for layer in layers for part in layer.modules())

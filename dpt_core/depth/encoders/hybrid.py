@@ -7,6 +7,7 @@ converted. Padding is TensorFlow's SAME, which is uneven at stride 2.
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...capture import is_watched
 from ...layers import Ops
 from ..config import HybridConfig
 from .stage import Stage
@@ -117,11 +118,6 @@ def relu_of(layer: nn.Module, x: Tensor) -> Tensor:
     """``relu(layer(x))``, in place unless a hook may have kept the layer's output."""
     x = layer(x)
     return F.relu(x) if is_watched(layer) else F.relu_(x)
-
-
-def is_watched(layer: nn.Module) -> bool:
-    """Whether a hook may have kept the output of a layer, or of a layer inside."""
-    return any(part._forward_hooks for part in layer.modules())
 
 
 def pad_same(x: Tensor, kernel: int, stride: int) -> Tensor:

@@ -5,7 +5,7 @@ At full size, the maps before the last convolution would take more memory than a
 
 from collections.abc import Callable, Iterator
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...layers.resize import ResizedRows
 
@@ -42,8 +42,3 @@ def band_rows(x: Tensor, size: tuple[int, int]) -> int:
     batch, channels = x.shape[:2]
     limit = BAND_BYTES if x.is_cpu else GPU_BAND_BYTES
     return max(MIN_ROWS, 2 * limit // (batch * channels * size[1] * x.itemsize))
-
-
-def has_inner_hooks(part: nn.Module) -> bool:
-    """Whether a layer inside has forward hooks, which must see whole maps."""
-    return any(layer._forward_hooks for layer in part.modules() if layer is not part)

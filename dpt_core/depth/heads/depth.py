@@ -7,10 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...capture import is_watched
 from ...layers import Ops
 from ...layers.resize import resize_map
 from ..config import DepthHeadConfig
-from .bands import band_rows, has_inner_hooks, run_in_bands
+from .bands import band_rows, run_in_bands
 
 
 class Prediction(NamedTuple):
@@ -40,7 +41,7 @@ class DepthHead(nn.Module):
 
     def forward(self, fused: Sequence[Tensor], size: tuple[int, int]) -> Prediction:
         """Four fused maps B×F×h×w, finest first, and the input's size H×W → maps B×H×W."""
-        if has_inner_hooks(self) or band_rows(fused[0], size) >= size[0]:
+        if is_watched(*self.children()) or band_rows(fused[0], size) >= size[0]:
             x = self.spatial_upsampler(fused[0])  # B×C×h×w
             x = self.project(resize_map(x, size))  # B×1×H×W, or B×2×H×W with the sky
         else:
