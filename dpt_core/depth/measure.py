@@ -45,7 +45,11 @@ def measure_vit(
         raise shapes.wrong(
             f"{block}.mlp.layers.2.weight",
             "the first number, the encoder's width, should be a multiple of "
-            f"{heads if positions == 'relative' else HEAD_WIDTH}",
+            + (
+                f"its number of attention heads, {heads}"
+                if positions == "relative"
+                else f"{HEAD_WIDTH}, since no weight tells the number of attention heads"
+            ),
         )
     return ViTConfig(
         width=width,
@@ -141,6 +145,12 @@ def measure_decoder(shapes: Shapes, encoder: EncoderConfig) -> Decoder:
         )
         for scale, width in zip(SCALES, encoder.stage_widths, strict=True)
     )
+    for scale, stage in zip(SCALES, (a, b, c, d), strict=True):
+        if not stage.projected and stage.channels != stage.width:
+            raise shapes.wrong(
+                f"reassemble.{scale}.fuse_proj.weight",
+                f"{stage.width} input channels, the width of the encoder's stage, were expected",
+            )
     first = shapes.of("head.spatial_upsampler.0.weight", 4)[0]
     second = shapes.of("head.proj_1ch.0.weight", 4)[0]
     return Decoder((a, b, c, d), features, (first, second))

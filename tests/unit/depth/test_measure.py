@@ -9,9 +9,11 @@ import torch
 
 import dpt_core
 from dpt_core import CheckpointError, DPTConfig, HybridConfig, ImageRule, SwinConfig, ViTConfig
+from dpt_core.checkpoint.family import Family
 from dpt_core.depth.config import DepthHeadConfig, Four, ReassembleConfig
-from dpt_core.loading import inspect
-from tests.builders import write_depth_anything
+from dpt_core.depth.families import FAMILIES
+from dpt_core.loading import inspect, load
+from tests.builders import tiny_checkpoint, write_checkpoint, write_depth_anything
 from tests.published import write_header
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean, std
@@ -330,3 +332,15 @@ def test_too_few_blocks_and_gaps_are_errors(
     three = {k: v for k, v in depth_anything_header.items() if not fourth.match(k)}
     with pytest.raises(CheckpointError, match="3 blocks"):
         inspect(write_header(tmp_path / "three.safetensors", three))
+
+
+UNPROJECTED = [f for f in FAMILIES if "Swin" in f.name or "hybrid" in f.name]
+
+
+@pytest.mark.parametrize("family", UNPROJECTED, ids=lambda family: f"{family.name}-{family.layout}")
+def test_a_decoder_for_another_width_of_encoder_is_refused(family: Family, tmp_path: Path) -> None:
+    state = tiny_checkpoint(family)
+    first = next(key for key in ("scratch.layer1_rn.weight", "neck.convs.0.weight") if key in state)
+    state[first] = state[first][:, 1:].contiguous()  # one input channel fewer
+    with pytest.raises(CheckpointError, match=r"wrong shape for .* width of the encoder's stage"):
+        load(write_checkpoint(tmp_path / "model.safetensors", state))
