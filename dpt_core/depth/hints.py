@@ -71,7 +71,7 @@ def find_max_depth(context: FileContext, overrides: Overrides) -> Hint[float | N
     """Maximum depth in metres of a metric model, or None for a relative one.
 
     Raises:
-        CheckpointError: the chosen number is not positive.
+        CheckpointError: the chosen number is not positive, or a name says metric but not how far.
     """
     name = "max_depth"
     metres: Any = overrides.max_depth
@@ -93,12 +93,18 @@ def find_max_depth(context: FileContext, overrides: Overrides) -> Hint[float | N
     if metres is None and name in context.metadata:
         return Hint(name, None, _metadata_evidence(context, name))
     for text in context.path_names:
-        lower = text.lower()
-        if "hypersim" in lower or ("metric" in lower and "indoor" in lower):
+        is_metric = _has_word(text, "metric")
+        if _has_word(text, "hypersim") or (is_metric and _has_word(text, "indoor")):
             return Hint(name, INDOOR_METRES, f"the name {text!r} (Hypersim, indoor)")
-        if "vkitti" in lower or ("metric" in lower and "outdoor" in lower):
+        if _has_word(text, "vkitti") or (is_metric and _has_word(text, "outdoor")):
             return Hint(name, OUTDOOR_METRES, f"the name {text!r} (VKITTI, outdoor)")
         if _variant_in_name(text):
+            if is_metric:
+                raise CheckpointError(
+                    f"{context.file} is a metric model by the name {text!r}, which does not say "
+                    f"its maximum depth. Set max_depth: {INDOOR_METRES:g} metres for a model of "
+                    f"indoor scenes (Hypersim), {OUTDOOR_METRES:g} for outdoor ones (VKITTI)."
+                )
             return Hint(name, None, f"the name {text!r} does not say metric")
     return Hint(name, None, "no evidence of a metric model; relative is assumed", is_default=True)
 
@@ -109,8 +115,8 @@ def find_metric(context: FileContext) -> Hint[bool]:
     if isinstance(context.note(name), bool):
         return Hint(name, context.note(name), _metadata_evidence(context, name))
     for text in context.path_names:
-        if "metric" in text.lower() or "mono" in text.lower():
-            return Hint(name, "metric" in text.lower(), f"the name {text!r}")
+        if _has_word(text, "metric") or _has_word(text, "mono|monocular"):
+            return Hint(name, _has_word(text, "metric"), f"the name {text!r}")
     return Hint(name, False, "no name says metric; mono is assumed", is_default=True)
 
 
@@ -208,10 +214,21 @@ def _rgb_triple(value: object, minimum: float) -> Triple | None:
     return float(value[0]), float(value[1]), float(value[2])
 
 
+def _has_word(text: str, word: str) -> bool:
+    """Whether a name has a word, or one of several joined by ``|``; letters may not adjoin it."""
+    return re.search(rf"(?<![a-z])({word})(?![a-z])", text.lower()) is not None
+
+
 def _variant_in_name(text: str) -> str | None:
     text = text.lower()
-    if re.search(r"depth[-_ ]?anything[-_ ]?(ac[-_ ]?)?v?2|distill[-_ ]?any[-_ ]?depth", text):
+    if re.search(r"distill[-_ ]?any[-_ ]?depth", text):
         return "v2"
-    if re.search(r"depth[-_ ]?anything[-_ ]?(v1|ac|vit[sblg]14|small|base|large)", text):
-        return "v2" if re.search(r"anything[-_ ]?ac", text) else "v1"
-    return None
+    match = re.search(r"depth[-_ ]?anything[-_ ]?(.*)", text)
+    if match is None:
+        return None
+    rest = match[1]  # "v2_vits", "small-v2", "ac_vits", "vitl14", …
+    if re.match(r"(ac[-_ ]?)?v?2|ac(?![a-z])", rest) or _has_word(rest, "v2"):
+        return "v2"
+    return (
+        "v1" if re.match(r"vit[sblg]14|small|base|large", rest) or _has_word(rest, "v1") else None
+    )

@@ -49,6 +49,12 @@ NAMES = [
     ),
     ("xingyang1/Distill-Any-Depth/large/model.safetensors", "v2", None),
     ("depth_anything_AC_vits.pth", "v2", None),
+    ("depth-anything-large-v2.safetensors", "v2", None),
+    ("depth_anything_small_v2_fp16.safetensors", "v2", None),
+    ("depth-anything-small-v1.safetensors", "v1", None),
+    ("outdoor/depth_anything_v2_vits_nonmetric_outdoor.pth", "v2", None),
+    ("depth_anything_v2_vits_outdoor_metric.pth", "v2", 80.0),
+    ("metric/depth_anything_v2_vits.pth", "v2", None),
 ]
 
 
@@ -62,6 +68,21 @@ def test_published_names_give_version_and_range(
     assert "name" in found["variant"].evidence
     assert not found["variant"].is_default
     assert inspect(tmp_path / "here" / name).config.max_depth == max_depth
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["depth_anything_v2_metric_vits.pth", "Depth-Anything-V2-Metric-Small/model.safetensors"],
+)
+def test_a_metric_name_without_a_range_asks_for_it(
+    name: str, depth_anything_header: Any, tmp_path: Path
+) -> None:
+    path = write_header(tmp_path / "here" / name, depth_anything_header)
+    with pytest.raises(
+        CheckpointError, match=r"does not say its maximum depth\. Set max_depth: 20"
+    ):
+        inspect(path)
+    assert inspect(path, max_depth=20).config.max_depth == 20
 
 
 def test_a_name_that_says_nothing_gives_the_named_default(
@@ -222,6 +243,8 @@ def test_depth_anything_3_is_metric_by_name_alone(
         ("DA3METRIC-LARGE/model", True, False),
         ("da3mono-large", False, False),
         ("models/model", False, True),
+        ("geometric/model", False, True),
+        ("volumetric/symmetric", False, True),
     ):
         path = write_header(tmp_path / "here" / f"{name}.safetensors", header)
         assert (hints(path)["metric"].value, hints(path)["metric"].is_default) == (
