@@ -41,13 +41,11 @@ class DepthHead(nn.Module):
 
     def forward(self, fused: Sequence[Tensor], size: tuple[int, int]) -> Prediction:
         """Four fused maps B×F×h×w, finest first, and the input's size H×W → maps B×H×W."""
-        if is_watched(*self.children()) or band_rows(fused[0], size) >= size[0]:
-            x = self.spatial_upsampler(fused[0])  # B×C×h×w
+        x = self.spatial_upsampler(fused[0])  # B×C×h×w
+        if is_watched(*self.children()) or band_rows(x, size) >= size[0]:
             x = self.project(resize_map(x, size))  # B×1×H×W, or B×2×H×W with the sky
         else:
-            x = torch.cat(
-                [*run_in_bands(self.spatial_upsampler, self.project, fused[0], size)], dim=2
-            )
+            x = torch.cat([*run_in_bands(self.project, x, size)], dim=2)
         depth = self.activate(x[:, 0])  # B×H×W
         return Prediction(depth, x[:, 1].relu() if self.sky_1ch is not None else None)
 
