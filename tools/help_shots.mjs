@@ -67,7 +67,7 @@ async function openNodes(browser, nodes) {
 async function takePicture(page, node, type) {
   await page.mouse.move(5, 500);
   await page.waitForTimeout(4000); // until the notifications are gone
-  await node.screenshot({ path: join(folder, `${type}.jpg`), type: "jpeg", quality: 38 });
+  await node.screenshot({ path: join(folder, `${type}.jpg`), type: "jpeg", quality: 30 });
 }
 
 await inBrowser(async (browser) => {
